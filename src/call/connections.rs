@@ -39,6 +39,11 @@ impl Connections {
         Self { target: Rc::new(target), current, next: EndpointLink::Down, draining: EndpointLink::Down }
     }
 
+    /// Dials this model from now on. Returns whether the endpoint takes it.
+    pub(crate) fn set_model(&mut self, model: String) -> bool {
+        Rc::make_mut(&mut self.target).set_model(model)
+    }
+
     /// Starts dialling a replacement of the current connection.
     pub(crate) fn dial(&mut self, handshake: Handshake) {
         self.current = EndpointLink::dial(&self.target, handshake);

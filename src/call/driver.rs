@@ -1,6 +1,8 @@
 //! Call driver: waits for one event, passes it to the session, performs the outputs.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -13,6 +15,7 @@ use crate::call::clock::Clock;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
 use crate::call::device_memory::DeviceMemory;
 use crate::call::file_feed::FileFeed;
+use crate::call::local::requests;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::trace::{TraceDirection, TraceFile};
@@ -25,7 +28,9 @@ use crate::protocol::encode;
 use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::server::ServerEvent;
 use crate::session::Session;
-use crate::session::io::{ConnectionState, EndReason, Input, NextEvent, Notice, Output, UserCommand};
+use crate::session::io::{
+    ConnectionState, EndReason, Input, NextEvent, Notice, Output, TurnState, UserCommand,
+};
 use crate::test_hooks;
 use crate::ui::text::wording;
 
@@ -51,6 +56,8 @@ pub(crate) struct CallDriver {
     pub(crate) device_memory: DeviceMemory,
     /// Failure to trace an event of the endpoint, not handled yet.
     pub(crate) trace_failure: Option<Error>,
+    /// Set while Ctrl-C stops an answer and does not end the session.
+    pub(crate) stops_answer: Option<Arc<AtomicBool>>,
 }
 
 /// State of the reader of the output.
@@ -186,6 +193,17 @@ impl CallDriver {
                 }
                 self.show(now, &notice)?;
             }
+            (Output::SetModel(model), _) => {
+                if !self.connections.set_model(model) {
+                    let message =
+                        "the URL of this endpoint names the model; start again with --model".to_owned();
+                    self.show(now, &Notice::Error { code: None, message })?;
+                }
+            }
+            (Output::Local(request), _) => {
+                let notice = requests::perform(&self.presenter, request);
+                self.show(now, &notice)?;
+            }
             (Output::Open(handshake), _) => self.connections.dial(handshake),
             (Output::OpenNext(handshake), _) => self.connections.dial_next(handshake),
             (Output::SendNext { event, dialect }, _) => {
@@ -217,6 +235,13 @@ impl CallDriver {
             && let Some(audio_problems) = audio_problems(self.counters)
         {
             self.show(now, &Notice::Info(audio_problems))?;
+        }
+        if let (Notice::Turn(turn), Some(stops_answer)) = (notice, &self.stops_answer) {
+            let is_answering = match turn {
+                TurnState::Thinking | TurnState::Assistant => true,
+                TurnState::Listening | TurnState::User => false,
+            };
+            stops_answer.store(is_answering, Ordering::Relaxed);
         }
         if self.reader != Consumer::Connected {
             return Ok(());

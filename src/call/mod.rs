@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod streams;
 pub mod trace;
+pub(crate) mod local;
 pub(crate) mod audio_error;
 pub(crate) mod caption_output;
 pub(crate) mod connect;

@@ -8,6 +8,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::clock::Clock;
+use crate::call::local::question_file::{self, QuestionFile};
+use crate::call::local::text_editor;
 use crate::call::progress::FileProgress;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, columns};
@@ -83,7 +85,12 @@ pub(crate) enum Presenter {
     /// The screen, and the model it draws.
     Screen { model: watch::Sender<Model>, screen: Option<Screen> },
     /// Lines, and the thread that writes them.
-    Lines { writer: Box<dyn NoticeWriter>, console: Console, progress: Option<FileProgress> },
+    Lines {
+        writer: Box<dyn NoticeWriter>,
+        console: Console,
+        progress: Option<FileProgress>,
+        model: Option<Box<Model>>,
+    },
 }
 
 /// A file to transcribe.
@@ -132,6 +139,8 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) levels: &'a LevelMeters,
     /// Writers for lines, unused by the screen.
     pub(crate) lines: Lines,
+    /// Sent texts, for the screen.
+    pub(crate) questions: QuestionFile,
 }
 
 /// Writers for lines.
@@ -144,6 +153,8 @@ pub(crate) struct Lines {
     pub(crate) prompting: PromptMode,
     /// Whether plain lines end with the usage.
     pub(crate) shows_usage: bool,
+    /// Whether the conversation is kept for commands.
+    pub(crate) keeps_conversation: bool,
 }
 
 /// When a chat prompts for the next line.
@@ -174,15 +185,17 @@ impl Presenter {
             clock,
             levels,
             lines,
+            questions,
         } = config;
-        let Lines { data, status, prompting, shows_usage } = lines;
+        let Lines { data, status, prompting, shows_usage, keeps_conversation } = lines;
+        let kept = keeps_conversation.then(|| Box::new(Model::new(info.clone())));
         let detail = if display.verbose { JsonDetail::Debug } else { JsonDetail::Call };
         let presenter = match mode {
             PresentationMode::Json => {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
                 let writer = Box::new(JsonLines::new(console.data(), detail).with_file(name));
-                Self::lines(with_captions(writer, captions, &console), console, prompting)
+                Self::lines(with_captions(writer, captions, &console), console, (prompting, kept))
             }
             PresentationMode::Plain => {
                 let console = start_console(data, status)?;
@@ -199,7 +212,7 @@ impl Presenter {
                     PlainLines::new(style, data, console.status()).with_heading(heading).with_info(&info);
                 let plain = if shows_usage { plain.with_usage() } else { plain };
                 let writer = Box::new(VerbosePlain { plain, detail });
-                Self::lines(with_captions(writer, captions, &console), console, prompting)
+                Self::lines(with_captions(writer, captions, &console), console, (prompting, kept))
             }
             PresentationMode::Screen => {
                 let (model, watched) = watch::channel(Model::new(info));
@@ -217,6 +230,10 @@ impl Presenter {
                         charset: charset(),
                         ..Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref())
                     },
+                    history: questions.read(),
+                    record: Box::new(move |text| questions.record(text)),
+                    edit: text_editor::edit_text,
+                    list_files: question_file::files_beginning_with,
                 });
                 Self::Screen { model, screen: Some(screen.map_err(screen_error)?) }
             }
@@ -227,19 +244,34 @@ impl Presenter {
     /// Shows captions in a script of Chinese.
     fn in_script(self, script: Option<ChineseScript>) -> Self {
         match (self, script) {
-            (Self::Lines { writer, console, progress }, Some(script)) => {
-                Self::Lines { writer: Box::new(ScriptConverter::new(writer, script)), console, progress }
-            }
+            (Self::Lines { writer, console, progress, model }, Some(script)) => Self::Lines {
+                writer: Box::new(ScriptConverter::new(writer, script)),
+                console,
+                progress,
+                model,
+            },
             (presenter, _) => presenter,
         }
     }
 
-    fn lines(writer: Box<dyn NoticeWriter>, console: Console, prompting: PromptMode) -> Self {
+    fn lines(
+        writer: Box<dyn NoticeWriter>,
+        console: Console,
+        (prompting, model): (PromptMode, Option<Box<Model>>),
+    ) -> Self {
         let writer = match prompting {
             PromptMode::OnTurn => Box::new(PromptingInput { writer, terminal: console.status() }),
             PromptMode::Never => writer,
         };
-        Self::Lines { writer, console, progress: None }
+        Self::Lines { writer, console, progress: None, model }
+    }
+
+    /// Returns the conversation so far, if it is kept.
+    pub(crate) fn model(&self) -> Option<Model> {
+        match self {
+            Self::Screen { model, .. } => Some(model.borrow().clone()),
+            Self::Lines { model, .. } => model.as_deref().cloned(),
+        }
     }
 
     /// Shows the progress of a file, unless there is a screen.
@@ -280,9 +312,12 @@ impl Presenter {
                 model.send_modify(|model| model.apply(at, notice));
                 Ok(())
             }
-            Self::Lines { writer, progress, .. } => {
+            Self::Lines { writer, progress, model, .. } => {
                 if let Some(progress) = progress {
                     progress.observe(notice);
+                }
+                if let Some(model) = model {
+                    model.apply(at, notice);
                 }
                 writer.notice(at, notice)
             }
@@ -332,7 +367,7 @@ impl Presenter {
                     Err(error) => return Err(screen_error(error)),
                 }
                 // The conversation stays in the terminal; write errors of a lost terminal are ignored.
-                let _ = summary::write(&model.borrow(), &mut io::stdout());
+                let _ = summary::write(&model.borrow(), columns(), &mut io::stdout());
                 Ok(())
             }
             Self::Lines { console, .. } if is_signalled => {

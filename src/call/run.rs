@@ -1,6 +1,8 @@
 //! Runs a call: connects, starts audio, presents and drives the session.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc;
 
@@ -15,6 +17,7 @@ use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::file_feed::{FileFeed, FileFeedOptions};
+use crate::call::local::question_file::QuestionFile;
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
@@ -58,6 +61,8 @@ pub(crate) struct Call<'a> {
     pub(crate) feed: Option<FileFeedOptions>,
     pub(crate) stdin: StdinMode,
     pub(crate) device_memory: DeviceMemory,
+    /// Texts sent on a screen.
+    pub(crate) questions: QuestionFile,
     /// Format of written answers.
     pub(crate) answers: AnswerOutput,
     /// Whether plain lines end with the usage.
@@ -118,7 +123,8 @@ impl Call<'_> {
         // Audio libraries write to standard error, so it is redirected while devices are in use.
         let stderr = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
-        signals.listen(&commands);
+        let stops_answer = self.takes_ctrl_c().then(Arc::<AtomicBool>::default);
+        signals.listen(&commands, stops_answer.clone());
         let feed = self.feed.as_ref().map(FileFeed::open).transpose().map_err(audio_error)?;
         let trace = match &self.display.trace {
             Some(path) => {
@@ -137,9 +143,10 @@ impl Call<'_> {
         for note in &self.notes {
             show(&mut presenter, clock, &Notice::Info(note.clone()))?;
         }
+        let mut early = Vec::new();
         let connected = tokio::select! {
             connected = self.connect_and_start_audio(&levels) => connected,
-            reason = wait_for_hang_up(&mut commands_rx) => {
+            reason = wait_for_hang_up(&mut commands_rx, &mut early) => {
                 show(&mut presenter, clock, &Notice::End(reason.clone()))?;
                 presenter.close(&reason).await?;
                 return Ok(reason);
@@ -166,6 +173,8 @@ impl Call<'_> {
             let prices = prices::described(self.plan.prices.as_ref());
             show(&mut presenter, clock, &Notice::Debug(format!("prices: {prices}")))?;
         }
+        // Messages typed while connecting.
+        self.plan.opening.extend(early);
         let piped = self.read_lines(&presenter, commands);
         let driver = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
@@ -181,6 +190,7 @@ impl Call<'_> {
             reader: Consumer::default(),
             device_memory: self.device_memory,
             trace_failure: None,
+            stops_answer,
         };
         driver.run().await
     }
@@ -210,10 +220,15 @@ impl Call<'_> {
             turn_detection: self.turn_detection(),
             demo: self.target.is_demo(),
             manual_turns: self.has_manual_turns(),
+            text_only: matches!(self.plan.mode, Mode::Chat | Mode::Ask),
         };
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
-        let lines = Lines { data, status, prompting, shows_usage: self.shows_usage };
+        let keeps_conversation = match self.stdin {
+            StdinMode::Lines | StdinMode::Prompted => true,
+            StdinMode::Piped | StdinMode::Unused => false,
+        };
+        let lines = Lines { data, status, prompting, shows_usage: self.shows_usage, keeps_conversation };
         let (captions, script) = (self.captions.take(), self.script);
         Presenter::start(PresenterConfig {
             display,
@@ -227,6 +242,7 @@ impl Call<'_> {
             clock,
             levels,
             lines,
+            questions: self.questions.clone(),
         })
     }
 
@@ -256,6 +272,11 @@ impl Call<'_> {
             levels.connect(&audio.input_meter, &audio.output_meter);
         }
         Ok((connected?, audio))
+    }
+
+    /// Returns whether Ctrl-C stops an answer first: in a text conversation in lines on a terminal.
+    fn takes_ctrl_c(&self) -> bool {
+        self.plan.mode == Mode::Chat && self.stdin == StdinMode::Prompted
     }
 
     fn has_manual_turns(&self) -> bool {
@@ -332,20 +353,30 @@ fn start_failure(error: &Error) -> EndReason {
     }
 }
 
-/// Waits for a hang-up; other commands come too early.
-async fn wait_for_hang_up(commands: &mut mpsc::Receiver<UserCommand>) -> EndReason {
+/// Waits for a hang-up and collects messages; other commands come too early.
+async fn wait_for_hang_up(
+    commands: &mut mpsc::Receiver<UserCommand>,
+    messages: &mut Vec<String>,
+) -> EndReason {
     loop {
         match commands.recv().await {
             Some(UserCommand::HangUp(reason)) => return reason,
+            Some(UserCommand::Say(text)) => messages.push(text),
             Some(
-                UserCommand::Say(_)
-                | UserCommand::SetMuted(_)
+                UserCommand::SetMuted(_)
                 | UserCommand::Interrupt
                 | UserCommand::BeginTurn
                 | UserCommand::EndTurn
                 | UserCommand::ListDevices
                 | UserCommand::UseDevice(..)
                 | UserCommand::SwitchTurn
+                | UserCommand::Clear
+                | UserCommand::Retry
+                | UserCommand::TakeBack
+                | UserCommand::Instruct(_)
+                | UserCommand::ChangeModel(_)
+                | UserCommand::ChangeVoice(_)
+                | UserCommand::Local(_)
                 | UserCommand::LinesEnded,
             ) => {}
             None => std::future::pending().await,

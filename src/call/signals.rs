@@ -5,6 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -17,20 +19,39 @@ use crate::session::io::{EndReason, UserCommand};
 /// The rest of the promised second is left for the end of the process.
 const GRACE: Duration = Duration::from_millis(850);
 
+/// Number of SIGINT.
+const SIGINT: i32 = 2;
+
 /// More simultaneous signals carry no information.
 const MAX_WAITING: usize = 8;
 
 /// Handle of the signal thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals {
-    sessions: mpsc::UnboundedSender<mpsc::Sender<UserCommand>>,
+    sessions: mpsc::UnboundedSender<SignalTarget>,
 }
 
 impl Signals {
-    /// Turns signals into hang-ups of this session, until it drops its receiver.
-    pub(crate) fn listen(&self, session: &mpsc::Sender<UserCommand>) {
+    /// Turns signals into hang-ups of this session, until it drops its receiver. While `stops_answer` is set,
+    /// the next SIGINT stops an answer.
+    pub(crate) fn listen(&self, session: &mpsc::Sender<UserCommand>, stops_answer: Option<Arc<AtomicBool>>) {
         // The thread lives as long as the process.
-        let _ = self.sessions.send(session.clone());
+        let _ = self.sessions.send(SignalTarget { commands: session.clone(), stops_answer });
+    }
+}
+
+/// A session that signals concern.
+#[derive(Debug)]
+struct SignalTarget {
+    commands: mpsc::Sender<UserCommand>,
+    stops_answer: Option<Arc<AtomicBool>>,
+}
+
+impl SignalTarget {
+    /// Stops an answer, once: the next signal ends the session even if it is stuck.
+    fn stop_answer(&self) -> bool {
+        let stops_answer = self.stops_answer.as_ref().is_some_and(|flag| flag.swap(false, Ordering::Relaxed));
+        stops_answer && self.commands.try_send(UserCommand::Interrupt).is_ok()
     }
 }
 
@@ -80,11 +101,10 @@ fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::c
 /// Registers for Ctrl-C.
 #[cfg(not(unix))]
 fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::convert::Infallible>> {
-    const INTERRUPT: i32 = 2;
     Ok(async move {
         loop {
             match tokio::signal::ctrl_c().await {
-                Ok(()) => drop(signals.try_send(INTERRUPT)),
+                Ok(()) => drop(signals.try_send(SIGINT)),
                 Err(_) => std::future::pending().await,
             }
         }
@@ -95,9 +115,9 @@ fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::c
 /// session, else after [`GRACE`].
 async fn supervise(
     mut signals: mpsc::Receiver<i32>,
-    mut sessions: mpsc::UnboundedReceiver<mpsc::Sender<UserCommand>>,
+    mut sessions: mpsc::UnboundedReceiver<SignalTarget>,
 ) -> i32 {
-    let mut session: Option<mpsc::Sender<UserCommand>> = None;
+    let mut session: Option<SignalTarget> = None;
     let mut first: Option<(i32, GracePeriod)> = None;
     loop {
         let number = tokio::select! {
@@ -110,8 +130,11 @@ async fn supervise(
             Some(number) = signals.recv() => number,
             number = expired(&mut first) => return number,
         };
+        if number == SIGINT && first.is_none() && session.as_ref().is_some_and(SignalTarget::stop_answer) {
+            continue;
+        }
         let hang_up = UserCommand::HangUp(EndReason::Signal(number));
-        match session.as_ref().map(|session| session.try_send(hang_up)) {
+        match session.as_ref().map(|session| session.commands.try_send(hang_up)) {
             Some(Ok(()) | Err(TrySendError::Full(_))) => {
                 first.get_or_insert_with(|| (number, Box::pin(tokio::time::sleep(GRACE))));
             }
@@ -137,10 +160,8 @@ mod tests {
     use super::*;
 
     const TERM: i32 = 15;
-    const INT: i32 = 2;
 
-    fn supervised()
-    -> (mpsc::Sender<i32>, mpsc::UnboundedSender<mpsc::Sender<UserCommand>>, impl Future<Output = i32>) {
+    fn supervised() -> (mpsc::Sender<i32>, mpsc::UnboundedSender<SignalTarget>, impl Future<Output = i32>) {
         let (signals, signals_rx) = mpsc::channel(MAX_WAITING);
         let (sessions, sessions_rx) = mpsc::unbounded_channel();
         (signals, sessions, supervise(signals_rx, sessions_rx))
@@ -158,8 +179,8 @@ mod tests {
         let (signals, sessions, supervise) = supervised();
         // The session is blocked and takes no command, so the signals do not fit.
         let (session, mut commands) = mpsc::channel(1);
-        sessions.send(session).unwrap();
-        for number in [TERM, INT, INT] {
+        sessions.send(SignalTarget { commands: session, stops_answer: None }).unwrap();
+        for number in [TERM, SIGINT, SIGINT] {
             signals.send(number).await.unwrap();
         }
         let ended = timeout(Duration::from_secs(1), supervise).await;
@@ -171,9 +192,22 @@ mod tests {
     async fn a_session_that_has_ended_delays_no_signal() {
         let (signals, sessions, supervise) = supervised();
         let (session, commands) = mpsc::channel(1);
-        sessions.send(session).unwrap();
+        sessions.send(SignalTarget { commands: session, stops_answer: None }).unwrap();
         drop(commands);
-        signals.send(INT).await.unwrap();
-        assert_eq!(timeout(Duration::ZERO, supervise).await, Ok(INT));
+        signals.send(SIGINT).await.unwrap();
+        assert_eq!(timeout(Duration::ZERO, supervise).await, Ok(SIGINT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ctrl_c_stops_an_answer_first_and_then_ends_the_session() {
+        let (signals, sessions, supervise) = supervised();
+        let (commands, mut commands_rx) = mpsc::channel(MAX_WAITING);
+        let stops_answer = Some(Arc::new(AtomicBool::new(true)));
+        sessions.send(SignalTarget { commands, stops_answer }).unwrap();
+        signals.send(SIGINT).await.unwrap();
+        signals.send(SIGINT).await.unwrap();
+        assert_eq!(timeout(Duration::from_secs(1), supervise).await, Ok(SIGINT));
+        assert_eq!(commands_rx.try_recv(), Ok(UserCommand::Interrupt));
+        assert_eq!(commands_rx.try_recv(), Ok(UserCommand::HangUp(EndReason::Signal(SIGINT))));
     }
 }

@@ -1,13 +1,12 @@
 //! `rtvoice config`: the file, and the settings in force.
 
-use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
 
 use anyhow::Context;
 use serde_json::{Map, Value as Json, json};
 
+use crate::call::local::text_editor;
 use crate::call::setup::address::address;
 use crate::call::setup::prices;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -92,34 +91,15 @@ fn edit() -> Result<String, Error> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         written => written.with_context(|| format!("cannot write {name}")).map_err(config_error)?,
     }
-    let editor = editor();
-    let hint = "set VISUAL or EDITOR to an editor that waits until the file is closed";
-    let status = run_editor(&editor, &path).with_context(|| format!("cannot run the editor {editor:?}"));
+    let (editor, hint) = (text_editor::command(), text_editor::HINT);
+    let status =
+        text_editor::run(&editor, &path).with_context(|| format!("cannot run the editor {editor:?}"));
     let status = status.map_err(|error| config_error(error).hint(hint))?;
     if !status.success() {
         return Err(Error::say(Kind::Config, format!("the editor {editor:?} failed ({status})")).hint(hint));
     }
     layers::check_config(&path)?;
     Ok(format!("{}: no errors\n", sanitize::one_line(&name.to_string())))
-}
-
-/// Returns the command line of the editor. A variable of `.env` must not choose what is run.
-fn editor() -> String {
-    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
-    let fallback = if cfg!(windows) { "notepad" } else { "vi" };
-    named.into_iter().find(|editor| !editor.trim().is_empty()).unwrap_or_else(|| fallback.to_owned())
-}
-
-/// Runs an editor with its arguments, as in `code --wait`. As for git, the shell splits the command line.
-#[cfg(unix)]
-fn run_editor(editor: &str, path: &Path) -> io::Result<ExitStatus> {
-    Command::new("sh").arg("-c").arg(format!("{editor} \"$@\"")).arg(editor).arg(path).status()
-}
-
-#[cfg(not(unix))]
-fn run_editor(editor: &str, path: &Path) -> io::Result<ExitStatus> {
-    let mut words = editor.split_whitespace();
-    Command::new(words.next().unwrap_or_default()).args(words).arg(path).status()
 }
 
 /// Contents of `config show`.

@@ -135,7 +135,7 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(audio_error)?;
     let (commands, mut commands_rx) = mpsc::channel(1);
-    signals.listen(&commands);
+    signals.listen(&commands, None);
     let shown = MeterStyle::choose(args);
     let mut next = GLANCE;
     let mut glances = 0;

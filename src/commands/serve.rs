@@ -38,7 +38,7 @@ pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     let mut stdout = stdout();
     let _ = stdout.write_all(greeting(address).as_bytes()).and_then(|()| stdout.flush());
     let (commands, mut commands_rx) = mpsc::channel(1);
-    signals.listen(&commands);
+    signals.listen(&commands, None);
     let options =
         Arc::new(EndpointOptions { faults, allow_hosts, allow_origins, ..EndpointOptions::default() });
     tokio::select! {

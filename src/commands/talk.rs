@@ -59,6 +59,7 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         audio_options,
         feed: None,
         device_memory,
+        questions: settings.questions(),
         answers: AnswerOutput::SOURCE,
         shows_usage: false,
         notes,

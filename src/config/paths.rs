@@ -15,8 +15,16 @@ pub fn config_file() -> Option<PathBuf> {
 /// Returns the path of the remembered devices, which may be absent:
 /// `$XDG_STATE_HOME/rtvoice/devices.json`, else `~/.local/state/rtvoice/devices.json`. None without a home.
 pub fn devices_file() -> Option<PathBuf> {
+    state_file("rtvoice/devices.json")
+}
+
+/// Returns the path of the texts sent on a screen, which may be absent: `history` in the same folder.
+pub fn history_file() -> Option<PathBuf> {
+    state_file("rtvoice/history")
+}
+
+fn state_file(name: &str) -> Option<PathBuf> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from);
-    let name = Path::new("rtvoice/devices.json");
     let place = base_folder(folder("XDG_STATE_HOME").as_deref(), folder("HOME").as_deref(), ".local/state");
     place.map(|path| path.join(name))
 }

@@ -177,7 +177,7 @@ impl Session {
 
     /// Forgets everything that only the lost session knows. A complete response plays on; an incomplete one
     /// is stopped, and its line ends after the flush.
-    fn forget_server(&mut self, now: Duration) {
+    pub(super) fn forget_server(&mut self, now: Duration) {
         if self.responses.is_active() {
             self.silence(now);
         }
@@ -277,7 +277,7 @@ impl Session {
         self.connection.send_to_standby(now, items, &mut self.outputs);
     }
 
-    fn drop_standby(&mut self) {
+    pub(super) fn drop_standby(&mut self) {
         self.connection.drop_standby(&mut self.outputs);
         self.conversation.forget_standby();
     }

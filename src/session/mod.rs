@@ -15,6 +15,7 @@ pub mod conversation;
 pub mod metering;
 mod server_events;
 mod lifecycle;
+mod revision;
 
 #[cfg(test)]
 mod tests;
@@ -283,6 +284,13 @@ impl Session {
                     self.hang_up(now, EndReason::InputEnded);
                 }
             }
+            UserCommand::Clear => self.clear(now),
+            UserCommand::Retry => self.retry(now),
+            UserCommand::TakeBack => self.take_back(now),
+            UserCommand::Instruct(instructions) => self.instruct(now, instructions),
+            UserCommand::ChangeModel(model) => self.change_model(now, model),
+            UserCommand::ChangeVoice(voice) => self.change_voice(now, voice),
+            UserCommand::Local(request) => peers.cx.outputs.push(Output::Local(request)),
             UserCommand::HangUp(reason) => self.hang_up(now, reason),
         }
     }

@@ -173,6 +173,10 @@ impl Session {
                 let Parts { responses, mut cx, .. } = self.parts(now);
                 responses.refused(&mut cx, error);
             }
+            Some(RequestKind::ItemDelete) => {
+                let reason = describe(error);
+                self.outputs.info(format!("the endpoint still sees the removed text: {reason}"));
+            }
             Some(
                 RequestKind::Commit
                 | RequestKind::Clear

@@ -1,5 +1,10 @@
 //! Written questions to the demo.
 
+#[cfg(unix)]
+mod endless_server;
+#[cfg(unix)]
+mod screen;
+
 use std::path::Path;
 
 use rtvoice::protocol::dialect::Dialect;

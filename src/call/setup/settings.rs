@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::audio::api::DeviceRequest;
 use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::device_memory::DeviceMemory;
+use crate::call::local::question_file::QuestionFile;
 use crate::cli::display::DisplayArgs;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::SettingFlags;
@@ -88,6 +89,11 @@ impl ResolvedSettings {
     /// Returns the memory for devices chosen in the call.
     pub(crate) fn remember(&self) -> DeviceMemory {
         DeviceMemory { path: paths::devices_file(), profile: self.in_force.profile.clone() }
+    }
+
+    /// Returns the file of sent texts, unless nothing is to be recorded.
+    pub(crate) fn questions(&self) -> QuestionFile {
+        QuestionFile { path: paths::history_file().filter(|_| self.in_force.is_true(Setting::History)) }
     }
 
     /// Returns the file of additional certificate authorities. In the configuration it is relative to the folder of

@@ -5,26 +5,16 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::audio::api::Direction;
-use crate::session::io::{EndReason, UserCommand};
-
-/// Help of a call.
-pub(crate) const HELP: &str = "\
-type text and press Enter to send it, or one of these:
-  /mute      mute the microphone         /unmute    unmute it
-  /stop      stop the answer             /turn      begin or end a turn, like an empty line (--vad off)
-  /devices   list devices                /input NAME, /output NAME   choose one
-  /end       end the call                /help      this list";
+use crate::session::io::UserCommand;
+use crate::ui::input::slash::{self, SlashContext, SubmittedText};
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TypedLine {
     Command(UserCommand),
-    Help,
+    /// A message for the user.
+    Print(String),
     Empty,
-    Unknown(String),
-    /// An audio command in a text chat.
-    AudioOnly(String),
 }
 
 /// Kind of session that lines are typed into.
@@ -37,11 +27,6 @@ pub(crate) enum LineMode {
     /// A call with manual turns, which empty lines begin and end.
     ManualTurns,
 }
-
-const CHAT_HELP: &str = "\
-type text and press Enter to send it, or one of these:
-  /stop      stop the answer             /end       end the conversation
-  /help      this list";
 
 /// Instructions for manual turns.
 const MANUAL_TURNS_HELP: &str = "press Enter to speak and again to get an answer; /help lists more";
@@ -73,19 +58,8 @@ pub(crate) fn start_reader(
             let command = match parse(line, mode) {
                 TypedLine::Command(command) => command,
                 TypedLine::Empty => continue,
-                TypedLine::Help => {
-                    print(match mode {
-                        LineMode::Chat => CHAT_HELP,
-                        LineMode::Call | LineMode::ManualTurns => HELP,
-                    });
-                    continue;
-                }
-                TypedLine::AudioOnly(word) => {
-                    print(&format!("{word} needs a call: a chat has no audio"));
-                    continue;
-                }
-                TypedLine::Unknown(word) => {
-                    print(&format!("unknown command {word}; try /help"));
+                TypedLine::Print(text) => {
+                    print(&text);
                     continue;
                 }
             };
@@ -106,42 +80,29 @@ pub(crate) fn without_bom(text: &str) -> &str {
 }
 
 fn parse(line: &str, mode: LineMode) -> TypedLine {
-    let line = line.trim();
-    let word = line.split(' ').next().unwrap_or_default();
-    match line {
-        "" => match mode {
+    let context = SlashContext { has_audio: mode != LineMode::Chat, has_screen: false };
+    if line.trim().is_empty() {
+        return match mode {
             LineMode::Chat | LineMode::Call => TypedLine::Empty,
             LineMode::ManualTurns => TypedLine::Command(UserCommand::SwitchTurn),
-        },
-        "/mute" | "/unmute" | "/turn" | "/devices" if mode == LineMode::Chat => {
-            TypedLine::AudioOnly(word.to_owned())
+        };
+    }
+    match slash::parse(line, context) {
+        Ok(SubmittedText::Message(message)) => TypedLine::Command(UserCommand::Say(message)),
+        Ok(SubmittedText::Command(command)) => {
+            command.user_command().map_or_else(|| TypedLine::Print(help(context)), TypedLine::Command)
         }
-        _ if mode == LineMode::Chat && (line.starts_with("/input ") || line.starts_with("/output ")) => {
-            TypedLine::AudioOnly(word.to_owned())
-        }
-        "/mute" => TypedLine::Command(UserCommand::SetMuted(true)),
-        "/unmute" => TypedLine::Command(UserCommand::SetMuted(false)),
-        "/stop" => TypedLine::Command(UserCommand::Interrupt),
-        "/turn" => TypedLine::Command(UserCommand::SwitchTurn),
-        "/end" | "/quit" => TypedLine::Command(UserCommand::HangUp(EndReason::User)),
-        "/help" => TypedLine::Help,
-        "/devices" => TypedLine::Command(UserCommand::ListDevices),
-        _ if line.starts_with("/input ") => {
-            TypedLine::Command(device(Direction::Input, &line["/input ".len()..]))
-        }
-        _ if line.starts_with("/output ") => {
-            TypedLine::Command(device(Direction::Output, &line["/output ".len()..]))
-        }
-        // Paths and dates are text; a command is one word.
-        _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => TypedLine::Unknown(line.to_owned()),
-        _ => TypedLine::Command(UserCommand::Say(line.to_owned())),
+        Err(error) => TypedLine::Print(error),
     }
 }
 
-/// `default` selects the system default.
-fn device(side: Direction, name: &str) -> UserCommand {
-    let name = name.trim();
-    UserCommand::UseDevice(side, (name != "default").then(|| name.to_owned()))
+/// Returns the list of commands.
+fn help(context: SlashContext) -> String {
+    let commands = slash::help(context);
+    let widest = commands.iter().map(|(usage, _)| usage.len()).max().unwrap_or_default();
+    let rows = commands.iter().map(|(usage, action)| format!("\n  {usage:widest$}  {action}"));
+    let rows: String = rows.collect();
+    format!("type text and press Enter to send it, or one of these:{rows}")
 }
 
 #[cfg(test)]
@@ -149,24 +110,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_text_unless_it_is_a_command() {
+    fn a_line_is_a_message_a_command_or_a_mistake() {
         let say = |text: &str| TypedLine::Command(UserCommand::Say(text.into()));
+        let print = |text: &str| TypedLine::Print(text.into());
         let cases = [
             ("hello there", say("hello there")),
             ("  /mute ", TypedLine::Command(UserCommand::SetMuted(true))),
-            ("/mute please", say("/mute please")),
             ("/usr/bin is full", say("/usr/bin is full")),
-            ("/usr/bin", say("/usr/bin")),
-            ("/nonsense", TypedLine::Unknown("/nonsense".into())),
+            ("//mute", say("/mute")),
+            ("/nonsense", print("unknown command /nonsense; try /help")),
+            ("/mut", print("unknown command /mut; did you mean /mute?")),
+            ("/edit", print("/edit needs the screen: leave out --plain")),
             ("   ", TypedLine::Empty),
             ("/turn", TypedLine::Command(UserCommand::SwitchTurn)),
-            ("/devices", TypedLine::Command(UserCommand::ListDevices)),
-            (
-                "/input USB mic",
-                TypedLine::Command(UserCommand::UseDevice(Direction::Input, Some("USB mic".into()))),
-            ),
-            ("/output default", TypedLine::Command(UserCommand::UseDevice(Direction::Output, None))),
-            ("/input", TypedLine::Unknown("/input".into())),
+            ("/retry", TypedLine::Command(UserCommand::Retry)),
         ];
         for (line, expected) in cases {
             assert_eq!(parse(line, LineMode::Call), expected, "{line}");
@@ -175,16 +132,10 @@ mod tests {
 
     #[test]
     fn a_chat_rejects_audio_commands() {
-        for line in ["/turn", "/mute", "/unmute", "/devices", "/input USB mic", "/output default"] {
-            let word = line.split(' ').next().unwrap().to_owned();
-            assert_eq!(parse(line, LineMode::Chat), TypedLine::AudioOnly(word));
-        }
-        assert_eq!(parse("/stop", LineMode::Chat), TypedLine::Command(UserCommand::Interrupt));
-        assert_eq!(
-            parse("/turn left", LineMode::Chat),
-            TypedLine::Command(UserCommand::Say("/turn left".into()))
-        );
-        assert_eq!(parse("", LineMode::Chat), TypedLine::Empty);
+        let expected = TypedLine::Print("/turn needs a call: a chat has no audio".to_owned());
+        assert_eq!(parse("/turn", LineMode::Chat), expected);
+        let TypedLine::Print(help) = parse("/help", LineMode::Chat) else { panic!("no help") };
+        assert!(help.contains("/clear") && !help.contains("/mute") && !help.contains("/edit"), "{help}");
     }
 
     #[test]

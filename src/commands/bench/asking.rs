@@ -77,7 +77,7 @@ pub(super) async fn ask(
         connections: Connections::new(target, link),
         audio,
         feed: None,
-        presenter: Presenter::Lines { writer: Box::new(asker), console, progress: None },
+        presenter: Presenter::Lines { writer: Box::new(asker), console, progress: None, model: None },
         trace: None,
         commands: commands_rx,
         piped: None,
@@ -87,6 +87,7 @@ pub(super) async fn ask(
         // No device is chosen here.
         device_memory: DeviceMemory { path: None, profile: String::new() },
         trace_failure: None,
+        stops_answer: None,
     };
     let reason = drive.run().await?;
     let QuestionResults { delays, trouble } = asked.take();

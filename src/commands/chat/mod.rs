@@ -20,6 +20,7 @@ use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
 use crate::call::streams::typed_lines::without_bom;
 use crate::cli::chat::Chat;
+use crate::cli::display::DisplayArgs;
 use crate::commands::chat::question::{QuestionParts, read_files};
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
@@ -42,12 +43,11 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     named_files(&args, &settings).check()?;
     let target = Target::find(&settings)?.with_dial_options(&settings)?;
-    // A conversation is a stream of lines on a terminal, too.
-    let way = if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain };
-    let (question, typing) = what_to_ask(&args, &settings, way)?;
+    let display = settings.showing(&args.showing);
+    let (question, stdin, mode) = what_to_ask(&args, &settings, &display)?;
     let plan = plan::limited(plan::chat(&settings, question), &target, &settings);
     if args.dry_run {
-        return dry_run::write(&plan, &target, way).map(|()| EndReason::User);
+        return dry_run::write(&plan, &target, mode).map(|()| EndReason::User);
     }
     let (missing, without_code) = channel();
     let call = Call {
@@ -57,16 +57,17 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         notes: settings.notes(&target.name),
         target,
         style: PlainStyle::Chat,
-        mode: way,
-        display: &args.showing,
+        mode,
+        display: &display,
         position: RunPosition::First,
         file: None,
         captions: None,
         script: None,
-        stdin: typing,
+        stdin,
         audio_options: None,
         feed: None,
         device_memory: settings.remember(),
+        questions: settings.questions(),
     };
     let reason = call.run(clock, signals).await?;
     check_code(&without_code, &reason)?;
@@ -79,23 +80,29 @@ fn named_files(args: &Chat, settings: &ResolvedSettings) -> NamedFiles {
     files.written("--trace", args.showing.trace.as_deref())
 }
 
-/// Returns the single question, if there is one, and what is typed or piped after it.
+/// Returns the single question, if there is one, what is typed or piped after it, and how it is presented.
 fn what_to_ask(
     args: &Chat,
     settings: &ResolvedSettings,
-    way: PresentationMode,
-) -> Result<(Option<String>, StdinMode), Error> {
+    display: &DisplayArgs,
+) -> Result<(Option<String>, StdinMode, PresentationMode), Error> {
     let is_conversation = args.prompt.is_empty() && args.file.is_empty();
     if is_conversation && settings.in_force.is_flag(Setting::Plain) && lines_are_piped()? {
-        return Ok((None, StdinMode::Piped));
+        return Ok((None, StdinMode::Piped, PresentationMode::Plain));
     }
     let question = question(args)?;
-    let typing = match (&question, way) {
-        (Some(_), _) => StdinMode::Unused,
-        (None, PresentationMode::Json) => StdinMode::Lines,
-        (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
+    // The flags that change how answers are written apply to lines.
+    let lines_only = args.extract || args.extract_last || args.no_stream || args.no_markdown;
+    let mode = match PresentationMode::choose(display) {
+        PresentationMode::Screen if question.is_some() || lines_only => PresentationMode::Plain,
+        mode @ (PresentationMode::Screen | PresentationMode::Plain | PresentationMode::Json) => mode,
     };
-    Ok((question, typing))
+    let stdin = match (&question, mode) {
+        (Some(_), _) | (None, PresentationMode::Screen) => StdinMode::Unused,
+        (None, PresentationMode::Json) => StdinMode::Lines,
+        (None, PresentationMode::Plain) => StdinMode::Prompted,
+    };
+    Ok((question, stdin, mode))
 }
 
 /// Returns whether lines are piped in, and there is one.

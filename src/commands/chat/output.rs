@@ -9,7 +9,7 @@ use crate::cli::chat::Chat;
 use crate::markdown::ansi::ColorLevel;
 use crate::markdown::extract::Choice;
 
-/// What decides apart from the flags.
+/// What decides together with the flags.
 #[derive(Clone, Debug, Default)]
 struct AnswerLayout {
     is_terminal: bool,

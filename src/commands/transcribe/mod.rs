@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::file_feed::{FileFeedOptions, Pace};
+use crate::call::local::question_file::QuestionFile;
 use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
 use crate::call::run::{Call, RunPosition, StdinMode, input_end_action};
 use crate::call::setup::named_files::NamedFiles;
@@ -203,6 +204,7 @@ impl Run<'_> {
         };
         let plan = Plan { rewinds_input: feed.is_some(), ..plan };
         let call = Call {
+            questions: QuestionFile::default(),
             target: target.clone(),
             style: PlainStyle::Transcribe,
             mode: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },

@@ -169,6 +169,8 @@ settings! {
         .rare_flag(Response, "--interrupt-response <BOOL>").default("true");
     Plain = general("plain", Bool, "Write labelled lines instead of a screen")
         .flag(Display, "--plain").default("false");
+    History = general("history", Bool, "Record the texts sent on a screen, for Up and Ctrl-R")
+        .note("In a file of mode 0600 in the state folder; texts that begin with a space are left out.").default("true");
     Idle = general("idle", Positive, "End after this many minutes without speech or typing")
         .flag(Limits, "--idle <MINUTES>").example("15");
     MaxCost = general("max_cost", Positive, "Spending limit in US dollars; warns at 80%")

@@ -224,7 +224,7 @@ impl Endpoint {
     }
 
     /// Returns whether the URL determines the model: also by a joined call or Azure's `deployment`.
-    fn url_names_a_model(&self) -> bool {
+    pub fn url_names_a_model(&self) -> bool {
         ["model", "call_id", "deployment"].iter().any(|name| self.url.query_value(name).is_some())
             || self.url.query_value("intent").as_deref() == Some("transcription")
     }

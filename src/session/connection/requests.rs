@@ -10,6 +10,7 @@ pub(crate) enum RequestKind {
     Commit,
     Clear,
     ItemCreate,
+    ItemDelete,
     Truncate,
     ResponseCreate,
     ResponseCancel,
@@ -72,7 +73,10 @@ impl SentRequests {
             | RequestKind::Clear
             | RequestKind::Truncate
             | RequestKind::ResponseCancel => true,
-            RequestKind::SessionUpdate | RequestKind::ItemCreate | RequestKind::ResponseCreate => false,
+            RequestKind::SessionUpdate
+            | RequestKind::ItemCreate
+            | RequestKind::ItemDelete
+            | RequestKind::ResponseCreate => false,
         })
     }
 }

@@ -27,6 +27,16 @@ struct HistoryItem {
     is_on_server: bool,
     /// Whether the next server has it.
     is_on_standby: bool,
+    /// Whether the server in use got it from here, under an id of its own.
+    was_replayed: bool,
+}
+
+/// An item that was removed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RemovedItem {
+    pub(crate) item_id: String,
+    pub(crate) is_on_server: bool,
+    pub(crate) was_replayed: bool,
 }
 
 impl History {
@@ -40,6 +50,7 @@ impl History {
                 awaits_reply: true,
                 is_on_server: true,
                 is_on_standby: false,
+                was_replayed: false,
             });
             if self.entries.len() > REMEMBERED {
                 self.entries.remove(0);
@@ -56,7 +67,7 @@ impl History {
         if entry.is_on_server || entry.text.is_empty() {
             return None;
         }
-        entry.is_on_server = true;
+        (entry.is_on_server, entry.was_replayed) = (true, true);
         Some(entry.item())
     }
 
@@ -79,7 +90,34 @@ impl History {
     pub(crate) fn switch_server(&mut self) {
         for entry in &mut self.entries {
             entry.is_on_server = std::mem::take(&mut entry.is_on_standby);
+            entry.was_replayed = entry.is_on_server;
         }
+    }
+
+    /// Removes what follows the last message of the user; none without a message.
+    pub(crate) fn take_answers(&mut self) -> Option<Vec<RemovedItem>> {
+        let last = self.last_message()?;
+        self.entries[last].awaits_reply = true;
+        Some(self.take_from(last + 1))
+    }
+
+    /// Removes the last message of the user and what follows it; none without a message.
+    pub(crate) fn take_last_message(&mut self) -> Option<Vec<RemovedItem>> {
+        let last = self.last_message()?;
+        Some(self.take_from(last))
+    }
+
+    fn last_message(&self) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.role == Role::User && !entry.text.is_empty())
+    }
+
+    fn take_from(&mut self, index: usize) -> Vec<RemovedItem> {
+        let removed = self.entries.drain(index..).map(|entry| RemovedItem {
+            item_id: entry.item_id,
+            is_on_server: entry.is_on_server,
+            was_replayed: entry.was_replayed,
+        });
+        removed.collect()
     }
 
     /// Forgets what the next server was sent.
@@ -178,6 +216,29 @@ mod tests {
         assert!(history.has_pending_reply());
         history.cancel_pending_reply();
         assert!(!history.has_pending_reply());
+    }
+
+    #[test]
+    fn answers_and_the_last_message_can_be_removed() {
+        let mut history = History::default();
+        assert_eq!(history.take_answers(), None);
+        for (id, role) in
+            [("u1", Role::User), ("a1", Role::Assistant), ("u2", Role::User), ("a2", Role::Assistant)]
+        {
+            history.set_text(id, role, "text");
+        }
+        history.answered_by("a2");
+        let ids = |removed: Option<Vec<RemovedItem>>| {
+            removed.unwrap_or_default().into_iter().map(|item| item.item_id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(history.take_answers()), ["a2"]);
+        assert!(history.has_pending_reply(), "another answer is requested");
+        assert_eq!(ids(history.take_last_message()), ["u2"]);
+        history.take_unsent();
+        history.switch_server();
+        let removed = history.take_last_message().unwrap_or_default();
+        assert_eq!(removed.len(), 2);
+        assert!(removed.iter().all(|item| item.was_replayed), "the new server has other ids");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::protocol::events::item::Item;
 use crate::protocol::events::response::ResponseStatus;
 use crate::protocol::events::server::ServerBody;
 use crate::session::conversation::captions::Captions;
-use crate::session::conversation::history::History;
+use crate::session::conversation::history::{History, RemovedItem};
 use crate::session::conversation::outcome::InputOutcome;
 use crate::session::conversation::transcript::Transcript;
 use crate::session::io::{Deadline, EndReason};
@@ -142,6 +142,16 @@ impl Conversation {
             Mode::Talk | Mode::Chat | Mode::Ask => self.history.take_unsent(),
             Mode::Transcribe => Vec::new(),
         }
+    }
+
+    /// Removes what follows the last message of the user; none without a message.
+    pub(crate) fn take_answers(&mut self) -> Option<Vec<RemovedItem>> {
+        self.history.take_answers()
+    }
+
+    /// Removes the last message of the user and what follows it; none without a message.
+    pub(crate) fn take_last_message(&mut self) -> Option<Vec<RemovedItem>> {
+        self.history.take_last_message()
     }
 
     /// Makes the next server the one in use.

@@ -100,8 +100,44 @@ pub enum UserCommand {
     SwitchTurn,
     /// All piped lines have responses: end, unless the audio input has an end of its own.
     LinesEnded,
+    /// Forget the conversation and start a new session.
+    Clear,
+    /// Delete the last answer and request another.
+    Retry,
+    /// Delete the last message of the user and what follows it.
+    TakeBack,
+    /// Change the system instructions.
+    Instruct(String),
+    /// Continue with another model.
+    ChangeModel(String),
+    /// Continue with another voice.
+    ChangeVoice(String),
+    /// A request that needs no endpoint.
+    Local(LocalRequest),
     /// End the call.
     HangUp(EndReason),
+}
+
+/// Request about the conversation so far that needs no endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalRequest {
+    /// Show tokens and cost.
+    Usage,
+    /// Save the conversation to a file.
+    Save(String),
+    /// Copy a part of the last answer to the clipboard of the terminal.
+    Copy(CopyPart),
+}
+
+/// Part of an answer to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyPart {
+    /// Its text without markup.
+    Answer,
+    /// Its Markdown source.
+    Source,
+    /// Its last code block.
+    Code,
 }
 
 /// Output of a session, to be performed in order.
@@ -146,6 +182,10 @@ pub enum Output {
     ListDevices,
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
+    /// Dial this model from now on.
+    SetModel(String),
+    /// Perform a request that needs no endpoint.
+    Local(LocalRequest),
     /// Read the input again from this media time on.
     Rewind(Duration),
     /// Show a notice to the user.
@@ -224,6 +264,8 @@ pub enum Notice {
     User(UserUtterance),
     /// Response of the assistant so far.
     Assistant(AssistantLine),
+    /// A part of the conversation was removed.
+    Removed(Removal),
     /// Usage of a response or a transcription.
     Usage(Box<UsageReport>),
     /// Latency of a response that has begun for the user.
@@ -249,6 +291,15 @@ pub enum Notice {
     Debug(String),
     /// The session is over.
     End(EndReason),
+}
+
+/// What was removed from the conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The item of this id.
+    Item(String),
+    /// All of it.
+    Everything,
 }
 
 /// The state of the connection.

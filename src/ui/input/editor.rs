@@ -1,7 +1,11 @@
 //! The state of the screen that the session does not know: the text being typed, scrolling, overlays.
 
+use crate::ui::input::ctrl_c::CtrlCPresses;
 use crate::ui::input::push_to_talk::PushToTalkKey;
+use crate::ui::input::recall::QuestionHistory;
+use crate::ui::input::slash;
 use crate::ui::input::text_area::{MAX_CHARS, TextArea, TextTooLong};
+use crate::ui::input::wheel::WheelDetector;
 
 /// Results of a frame that later keys need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,15 +18,35 @@ pub struct DrawResult {
     pub input_columns: usize,
 }
 
+/// What the help shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HelpPage {
+    /// The keys.
+    #[default]
+    Keys,
+    /// The commands.
+    Commands,
+}
+
 /// The state of the screen that the session does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Editor {
     /// The text being typed.
     pub area: TextArea,
-    /// Texts sent before, oldest first.
-    sent: Vec<String>,
-    /// The recalled text, by its index in `sent`, and the draft that it replaced.
-    recalled: Option<(usize, String)>,
+    /// Texts sent before.
+    pub history: QuestionHistory,
+    /// A sent text that is to be recorded.
+    pub to_record: Option<String>,
+    /// Beginning of a file name that is to be completed.
+    pub to_complete: Option<String>,
+    /// Text for the clipboard of the terminal.
+    pub to_copy: Option<String>,
+    /// Whether the text is to be edited in an external editor.
+    pub edit_externally: bool,
+    /// Distinguishes the mouse wheel from arrow keys.
+    pub wheel: WheelDetector,
+    /// What the help shows.
+    pub help_page: HelpPage,
     /// Whether the list of keys is shown.
     pub help: bool,
     /// The selected row of the list of devices, while that is shown.
@@ -37,6 +61,8 @@ pub struct Editor {
     pub suspend: bool,
     /// A message about the typing, until the next key.
     pub note: Option<String>,
+    /// Presses of Ctrl-C in a text chat.
+    pub ctrl_c: CtrlCPresses,
     /// Push-to-talk key.
     pub push_to_talk: PushToTalkKey,
 }
@@ -45,6 +71,11 @@ impl Editor {
     /// Returns whether nothing has been typed.
     pub fn is_empty(&self) -> bool {
         self.area.is_empty()
+    }
+
+    /// Shows a help page.
+    pub fn show_help(&mut self, page: HelpPage) {
+        (self.help, self.help_page) = (true, page);
     }
 
     /// Takes the results of a drawing that the next keys need.
@@ -72,37 +103,71 @@ impl Editor {
     }
 
     /// Removes the typed text and returns it without white space around it; none if there is only white space.
+    /// It can be recalled, and is recorded unless it begins with a space.
     pub fn take(&mut self) -> Option<String> {
-        self.recalled = None;
+        let is_recorded = !self.area.text().starts_with(' ');
         let text = self.area.take()?;
-        if self.sent.last() != Some(&text) {
-            self.sent.push(text.clone());
-        }
+        self.history.push(&text);
+        self.to_record = is_recorded.then(|| text.clone());
         Some(text)
     }
 
     /// Recalls the text sent before the one that is shown. Returns whether there is one.
     pub fn older(&mut self) -> bool {
-        let shown = self.recalled.as_ref().map_or(self.sent.len(), |(at, _)| *at);
-        let Some(at) = shown.checked_sub(1) else { return false };
-        let draft = self.recalled.take().map_or_else(|| self.area.text(), |(_, draft)| draft);
-        self.area.set(&self.sent[at]);
-        self.recalled = Some((at, draft));
+        let Some(text) = self.history.older(|| self.area.text()).map(str::to_owned) else { return false };
+        self.area.set(&text);
         true
     }
 
     /// Recalls the text sent after the one that is shown, and the draft after the last. Returns whether one is
     /// shown.
     pub fn newer(&mut self) -> bool {
-        let Some((at, draft)) = self.recalled.take() else { return false };
-        match self.sent.get(at + 1) {
-            Some(text) => {
-                self.area.set(text);
-                self.recalled = Some((at + 1, draft));
-            }
-            None => self.area.set(&draft),
-        }
+        let Some(text) = self.history.newer() else { return false };
+        self.area.set(&text);
         true
+    }
+
+    /// Ends a recall or a search; the draft comes back.
+    pub fn cancel_recall(&mut self) {
+        if let Some(draft) = self.history.cancel() {
+            self.area.set(&draft);
+        }
+    }
+
+    /// Begins a search of the sent texts, or shows the next older match.
+    pub fn search_older(&mut self) {
+        let found = self.history.search_older(|| self.area.text()).map(str::to_owned);
+        self.show_found(found);
+    }
+
+    /// Changes what is searched for.
+    pub fn search(&mut self, change: impl FnOnce(&mut String)) {
+        let found = self.history.search(change, || self.area.text()).map(str::to_owned);
+        self.show_found(found);
+    }
+
+    fn show_found(&mut self, found: Option<String>) {
+        let query = self.history.query().unwrap_or_default();
+        let missing = if found.is_none() && !query.is_empty() { " (no more matches)" } else { "" };
+        self.note =
+            Some(format!("search sent texts: {query}{missing}   Ctrl-R older   Enter accept   Esc cancel"));
+        if let Some(text) = found {
+            self.area.set(&text);
+        }
+    }
+
+    /// Replaces the name that is being completed by what all candidates have in common, and lists them.
+    pub fn complete(&mut self, prefix: &str, candidates: &[String]) {
+        let text = self.area.text();
+        let common = slash::common_prefix(candidates);
+        if let (Some(start), true) = (text.strip_suffix(prefix), common.len() > prefix.len()) {
+            self.area.set(&format!("{start}{common}"));
+        }
+        self.note = match candidates {
+            [] => Some("no file of that name".to_owned()),
+            [_] => None,
+            _ => Some(candidates.join("  ")),
+        };
     }
 }
 

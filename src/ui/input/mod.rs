@@ -1,6 +1,10 @@
 //! Keyboard input: key bindings, the line editor, push-to-talk.
 
+pub mod ctrl_c;
 pub mod keys;
 pub mod editor;
 pub mod push_to_talk;
+pub mod recall;
+pub mod slash;
 pub mod text_area;
+pub mod wheel;

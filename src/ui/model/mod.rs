@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus};
 use crate::session::io::delay::DelayReport;
 use crate::session::io::{
-    AssistantLine, ConnectionState, EndReason, Notice, Ready, TurnState, UsageReport, UserUtterance,
+    AssistantLine, ConnectionState, EndReason, Notice, Ready, Removal, TurnState, UsageReport, UserUtterance,
 };
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::growing::GrowingText;
@@ -74,6 +74,8 @@ pub struct CallInfo {
     pub demo: bool,
     /// Whether the user begins and ends turns by hand (`--vad off`).
     pub manual_turns: bool,
+    /// Whether both sides only write, so that there is no audio.
+    pub text_only: bool,
 }
 
 /// What ends the user's turns.
@@ -220,6 +222,8 @@ impl Model {
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
             Notice::Delay(report) => self.delay = Some(**report),
             Notice::Muted(muted) => self.muted = *muted,
+            Notice::Removed(Removal::Item(item_id)) => self.entries.retain(|entry| entry.item_id != *item_id),
+            Notice::Removed(Removal::Everything) => self.entries.clear(),
             Notice::SpeakNow => self.can_speak = true,
             Notice::Device(side, state) => self.update_device(at, *side, state),
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),

@@ -2,6 +2,8 @@
 
 pub mod plain;
 pub mod captions;
+pub mod copy;
+pub mod export;
 pub mod json;
 pub mod summary;
 pub mod presenter;

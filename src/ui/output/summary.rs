@@ -2,35 +2,59 @@
 
 use std::io::{self, Write};
 
+use crate::markdown::wrap::wrap;
 use crate::session::io::EndReason;
 use crate::ui::model::{Model, SpeakerRole, TurnEntry};
 use crate::ui::text::wording;
 
-/// Writes both sides of a call as labelled lines, the latency, and how the call ended.
+/// Columns by which continuation lines are indented.
+const INDENT: usize = 2;
+
+/// Narrowest text, for terminals that report no useful width.
+const MIN_COLUMNS: usize = 20;
+
+/// Writes both sides of a call as labelled lines of at most `columns`, the latency, and how the call ended.
 ///
 /// A failure is omitted: `main` reports it with its hint.
 ///
 /// # Errors
 ///
 /// Errors of the writer.
-pub fn write(model: &Model, to: &mut impl Write) -> io::Result<()> {
+pub fn write(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<()> {
     for entry in model.entries.iter().filter(|entry| !entry.text.trim().is_empty()) {
-        match entry.speaker {
-            SpeakerRole::User => writeln!(to, "{}", line("You:", entry))?,
-            SpeakerRole::Assistant => writeln!(to, "{}", line("Assistant:", entry))?,
-            SpeakerRole::Program => {}
+        if entry.speaker != SpeakerRole::Program {
+            writeln!(to, "{}", labelled(entry, columns))?;
         }
     }
     if let Some(delay) = &model.delay {
         writeln!(to, "{}", wording::latencies(&delay.all))?;
     }
     if let Some(end) = model.ended.as_ref().and_then(end) {
-        match model.duration() {
-            Some(duration) => writeln!(to, "{end} ({})", wording::minutes(duration))?,
-            None => writeln!(to, "{end}")?,
+        let duration = model.duration().map(wording::minutes);
+        let usage = model.usage.as_ref().filter(|_| model.info.text_only);
+        let tokens =
+            usage.and_then(|usage| usage.total.total_tokens).map(|tokens| format!("{tokens} tokens"));
+        let facts = [duration, tokens, usage.and_then(wording::cost)].into_iter().flatten();
+        match facts.collect::<Vec<_>>() {
+            facts if facts.is_empty() => writeln!(to, "{end}")?,
+            facts => writeln!(to, "{end} ({})", facts.join(", "))?,
         }
     }
     to.flush()
+}
+
+/// Returns an entry as a labelled line of at most `columns`.
+pub(super) fn labelled(entry: &TurnEntry, columns: usize) -> String {
+    wrapped(&line(entry), columns)
+}
+
+/// Breaks a line between words; continuation lines are indented, so that no text can imitate a labelled line.
+fn wrapped(line: &str, columns: usize) -> String {
+    let columns = columns.max(MIN_COLUMNS) - INDENT;
+    let rows = wrap(line, columns).into_iter().map(|row| &line[row]);
+    let indented = |row: &str| if row.is_empty() { String::new() } else { format!("  {row}") };
+    let indented = rows.enumerate().map(|(at, row)| if at == 0 { row.to_owned() } else { indented(row) });
+    indented.collect::<Vec<_>>().join("\n")
 }
 
 fn end(reason: &EndReason) -> Option<String> {
@@ -45,19 +69,22 @@ fn end(reason: &EndReason) -> Option<String> {
     }
 }
 
-/// The text was sanitized by the model; continuation lines are indented, so that no text can imitate a labelled
-/// line.
-fn line(speaker: &str, entry: &TurnEntry) -> String {
+/// The text was sanitized by the model.
+fn line(entry: &TurnEntry) -> String {
+    let speaker = match entry.speaker {
+        SpeakerRole::User => "You:",
+        SpeakerRole::Assistant => "Assistant:",
+        SpeakerRole::Program => "",
+    };
     let (played, unplayed) = entry.text.split_at(entry.unplayed_from());
-    let indented = |text: &str| text.trim().replace('\n', "\n  ");
-    let (played, unplayed) = (indented(played), indented(unplayed));
+    let (played, unplayed) = (played.trim(), unplayed.trim());
     let suffix = match (unplayed.is_empty(), entry.interrupted, entry.is_final) {
         (false, _, _) => format!("(not heard: {unplayed})"),
         (true, true, _) => "(interrupted)".to_owned(),
         (true, false, false) => "(unfinished)".to_owned(),
         (true, false, true) => String::new(),
     };
-    let parts = [speaker, &played, &suffix].into_iter().filter(|part| !part.is_empty());
+    let parts = [speaker, played, &suffix].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join(" ")
 }
 
@@ -75,7 +102,7 @@ mod tests {
         let mut model = Model::default();
         call.iter().for_each(|(at, notice)| model.apply(Duration::from_millis(*at), notice));
         let mut written = Vec::new();
-        write(&model, &mut written).unwrap();
+        write(&model, 60, &mut written).unwrap();
         String::from_utf8(written).unwrap()
     }
 
@@ -88,6 +115,19 @@ mod tests {
         2 responses: p50 640 ms, p95 721 ms; local p50 32 ms, p95 38 ms
         call ended (00:06)
         "#);
+    }
+
+    #[test]
+    fn the_conversation_is_wrapped_by_word() {
+        let text = "The quick brown fox\n  jumps over the lazy dog. 中文字在任何地方都可以換行，所以這裡沒有問題。再多寫一點。";
+        let lines = summary(&[(7, assistant(text, AnswerEnd::InProgress))]);
+        assert_snapshot!(lines, @r"
+        Assistant: The quick brown fox
+            jumps over the lazy dog. 中文字在任何地方都可以換行，所
+          以這裡沒有問題。再多寫一點。 (unfinished)
+        ");
+        let widest = lines.lines().map(crate::markdown::wrap::width).max();
+        assert!(widest <= Some(60), "{widest:?}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crossterm::event::{
 };
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+#[cfg(unix)]
+use signal_hook::consts::SIGCONT;
 
 /// Name of the drawing thread, by which the panic hook recognises it.
 pub(super) const THREAD_NAME: &str = "ui";
@@ -22,9 +24,9 @@ pub(super) const THREAD_NAME: &str = "ui";
 /// finishes one.
 const PANIC_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// More than the time from a stop signal to the stop of all threads.
+/// How long a stop signal may take to arrive. It never does in a process group without a shell.
 #[cfg(unix)]
-const STOP_LATENCY: Duration = Duration::from_millis(300);
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Which key events the terminal reports, if it supports the kitty keyboard protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub(super) struct TerminalGuard {
     is_active: AtomicBool,
     /// Whether a frame is being written.
     is_drawing: AtomicBool,
+    /// Whether another program has the terminal.
+    is_lent: AtomicBool,
 }
 
 impl TerminalGuard {
@@ -85,16 +89,41 @@ impl TerminalGuard {
     /// line mode; then takes the terminal again.
     #[cfg(unix)]
     pub(super) fn suspend(&self, keys: KeyReporting) -> io::Result<()> {
+        let continued = Arc::new(AtomicBool::new(false));
+        let handler = signal_hook::flag::register(SIGCONT, Arc::clone(&continued))?;
         leave();
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-        // Another thread may receive the signal, and this one continues until then.
-        thread::sleep(STOP_LATENCY);
+        // Another thread may take the signal, so this one can run on for a moment.
+        let step = Duration::from_millis(1);
+        let mut waited = Duration::ZERO;
+        while !continued.load(Ordering::SeqCst) && waited < STOP_TIMEOUT {
+            thread::sleep(step);
+            waited += step;
+        }
+        signal_hook::low_level::unregister(handler);
         if self.is_held.load(Ordering::SeqCst) { enter(keys) } else { Ok(()) }
     }
 
     #[cfg(not(unix))]
     pub(super) fn suspend(&self, _: KeyReporting) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Lends the terminal to another program while `use_it` runs; then takes it again.
+    pub(super) fn lend<T>(&self, keys: KeyReporting, use_it: impl FnOnce() -> T) -> io::Result<T> {
+        self.is_lent.store(true, Ordering::SeqCst);
+        leave();
+        let result = use_it();
+        self.is_lent.store(false, Ordering::SeqCst);
+        if self.is_held.load(Ordering::SeqCst) {
+            enter(keys)?;
+        }
+        Ok(result)
+    }
+
+    /// Returns whether another program has the terminal.
+    pub(super) fn is_lent(&self) -> bool {
+        self.is_lent.load(Ordering::SeqCst)
     }
 
     /// Restores the terminal, once. Errors are ignored, and each step is tried.

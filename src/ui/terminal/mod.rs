@@ -76,7 +76,18 @@ pub struct ScreenSetup {
     pub clock: Box<dyn Fn() -> Duration + Send>,
     /// Colours and character set.
     pub theme: Theme,
+    /// Texts sent earlier, oldest first.
+    pub history: Vec<String>,
+    /// Records a sent text.
+    pub record: Box<dyn FnMut(&str) + Send>,
+    /// Edits a text in the user's editor, which has the terminal meanwhile.
+    pub edit: TextEditor,
+    /// Lists the files whose names begin with a text.
+    pub list_files: fn(&str) -> Vec<String>,
 }
+
+/// Edits a text in another program; an error is one sentence.
+pub type TextEditor = fn(&str) -> Result<String, String>;
 
 /// The screen of a call: one thread draws, another reads keys, so a slow terminal blocks nothing else.
 #[derive(Debug)]
@@ -128,6 +139,9 @@ impl Screen {
 
     fn stop(&mut self, timeout: ScreenTimeout) -> Result<(), ScreenError> {
         self.guard.stop_drawing();
+        if timeout == ScreenTimeout::Normal {
+            self.wait_until_returned();
+        }
         let ended = match self.renderer.take().map(|renderer| join_in_time(renderer, timeout)) {
             None => Ok(()),
             Some(None) => {
@@ -142,6 +156,13 @@ impl Screen {
         // The reader's result does not concern the screen.
         let _ = self.reader.take().map(|reader| join_in_time(reader, timeout));
         ended
+    }
+
+    /// Waits until a program that the terminal is lent to has ended.
+    fn wait_until_returned(&self) {
+        while self.guard.is_lent() {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -6,12 +6,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use crossterm::event::{self, Event};
 use crossterm::terminal::supports_keyboard_enhancement;
 
+use crate::ui::input::keys;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
 
@@ -30,12 +31,21 @@ pub(super) enum ReaderEvent {
     Event(Event),
 }
 
-/// Starts reading; an error is the last event.
+/// The other end of a reader.
+pub(super) struct ReaderEvents {
+    /// An error is the last event.
+    pub(super) events: Receiver<io::Result<ReaderEvent>>,
+    /// Continues reading after a key that may lend the terminal to another program.
+    pub(super) resume: Sender<()>,
+}
+
+/// Starts reading.
 pub(super) fn start(
     guard: Arc<TerminalGuard>,
     keys: KeyReporting,
-) -> io::Result<(JoinHandle<()>, Receiver<io::Result<ReaderEvent>>)> {
-    let (tx, rx) = sync_channel(MAX_WAITING);
+) -> io::Result<(JoinHandle<()>, ReaderEvents)> {
+    let (tx, events) = sync_channel(MAX_WAITING);
+    let (resume, resumed) = channel();
     let reader = thread::Builder::new().name("keys".to_owned()).spawn(move || {
         match keys {
             KeyReporting::Typed => {}
@@ -46,9 +56,9 @@ pub(super) fn start(
                 }
             }
         }
-        read_events(&guard, &tx);
+        read_events(&guard, &tx, &resumed);
     })?;
-    Ok((reader, rx))
+    Ok((reader, ReaderEvents { events, resume }))
 }
 
 /// Queries the terminal; without an answer within 2 s, releases are unsupported.
@@ -59,11 +69,16 @@ fn query_releases() -> ReleaseEvents {
     }
 }
 
-fn read_events(guard: &TerminalGuard, tx: &SyncSender<io::Result<ReaderEvent>>) {
+fn read_events(guard: &TerminalGuard, tx: &SyncSender<io::Result<ReaderEvent>>, resumed: &Receiver<()>) {
     while guard.is_active() {
         let Some(event) = next_event() else { continue };
         let is_last = event.is_err();
+        let lends = matches!(&event, Ok(Event::Key(key)) if keys::lends_terminal(key));
         if tx.send(event.map(ReaderEvent::Event)).is_err() || is_last {
+            return;
+        }
+        // The other program reads the keys meanwhile.
+        if lends && resumed.recv().is_err() {
             return;
         }
     }

@@ -1,8 +1,8 @@
 //! Drawing thread: owns the editor state and draws the latest model.
 
 use std::collections::VecDeque;
-use std::io::{self, BufWriter, Stdout};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crossterm::event::Event;
@@ -17,10 +17,12 @@ use crate::ui::input::editor::DrawResult;
 use crate::ui::input::editor::Editor;
 use crate::ui::input::keys;
 use crate::ui::input::push_to_talk::ReleaseEvents;
+use crate::ui::input::recall::QuestionHistory;
 use crate::ui::model::Model;
+use crate::ui::output::copy;
 use crate::ui::terminal::ScreenSetup;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
-use crate::ui::terminal::reader::ReaderEvent;
+use crate::ui::terminal::reader::{ReaderEvent, ReaderEvents};
 use crate::ui::view;
 use crate::ui::view::conversation::ConversationLayout;
 use crate::ui::view::meter::ballistics::MeterBallistics;
@@ -34,7 +36,7 @@ const QUERY_TIMEOUT: Duration = Duration::from_millis(100);
 /// Runs the thread.
 pub(super) fn run(
     setup: ScreenSetup,
-    events: &Receiver<io::Result<ReaderEvent>>,
+    events: &ReaderEvents,
     (guard, keys): (&TerminalGuard, KeyReporting),
 ) -> io::Result<()> {
     let mut hang_up = HangUpGuard { commands: setup.commands.clone(), reason: EndReason::User };
@@ -43,7 +45,9 @@ pub(super) fn run(
             KeyReporting::Typed => {}
             KeyReporting::Held => renderer.read(events, QUERY_TIMEOUT)?,
         }
-        renderer.run(events)
+        let ended = renderer.run(events);
+        renderer.record_draft();
+        ended
     });
     if ended.as_ref().is_err_and(is_hangup) {
         hang_up.reason = EndReason::Signal(SIGHUP);
@@ -99,7 +103,8 @@ struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    fn new(setup: ScreenSetup, guard: &'a TerminalGuard) -> io::Result<Self> {
+    fn new(mut setup: ScreenSetup, guard: &'a TerminalGuard) -> io::Result<Self> {
+        let history = QuestionHistory::new(std::mem::take(&mut setup.history));
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         let model = setup.model.borrow().clone();
         Ok(Self {
@@ -107,7 +112,7 @@ impl<'a> Renderer<'a> {
             guard,
             terminal: Terminal::new(backend)?,
             model,
-            editor: Editor::default(),
+            editor: Editor { history, ..Editor::default() },
             conversation: ConversationLayout::default(),
             meters: <[MeterBallistics; 2]>::default(),
             wave: Wave::default(),
@@ -118,7 +123,7 @@ impl<'a> Renderer<'a> {
         })
     }
 
-    fn run(&mut self, events: &Receiver<io::Result<ReaderEvent>>) -> io::Result<()> {
+    fn run(&mut self, events: &ReaderEvents) -> io::Result<()> {
         while self.guard.is_active() && !self.is_disconnected {
             self.update_model();
             let live = self.live_status();
@@ -133,13 +138,13 @@ impl<'a> Renderer<'a> {
     }
 
     /// Waits for a key event and handles all that are pending.
-    fn read(&mut self, events: &Receiver<io::Result<ReaderEvent>>, timeout: Duration) -> io::Result<()> {
-        let mut next = events.recv_timeout(timeout);
+    fn read(&mut self, events: &ReaderEvents, timeout: Duration) -> io::Result<()> {
+        let mut next = events.events.recv_timeout(timeout);
         loop {
             match next {
                 Ok(event) => match event? {
                     ReaderEvent::Releases(releases) => self.observe_releases(releases),
-                    ReaderEvent::Event(event) => self.handle(event)?,
+                    ReaderEvent::Event(event) => self.handle(event, events)?,
                 },
                 Err(RecvTimeoutError::Timeout) => return Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -147,7 +152,7 @@ impl<'a> Renderer<'a> {
                     return Ok(());
                 }
             }
-            next = events.recv_timeout(Duration::ZERO);
+            next = events.events.recv_timeout(Duration::ZERO);
         }
     }
 
@@ -226,7 +231,7 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    fn handle(&mut self, event: Event) -> io::Result<()> {
+    fn handle(&mut self, event: Event, events: &ReaderEvents) -> io::Result<()> {
         match event {
             Event::Key(key) => {
                 let now = (self.setup.clock)();
@@ -235,6 +240,12 @@ impl<'a> Renderer<'a> {
                     self.guard.suspend(self.keys.unwrap_or(KeyReporting::Typed))?;
                     self.editor.repaint = true;
                 }
+                let edited = self.perform_requests();
+                if keys::lends_terminal(&key) {
+                    // The reader ends with the screen.
+                    let _ = events.resume.send(());
+                }
+                edited?;
             }
             Event::Paste(text) => self.editor.paste(&text),
             // The release may happen outside this window.
@@ -247,6 +258,38 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
+    /// Performs what a key has requested, other than commands.
+    fn perform_requests(&mut self) -> io::Result<()> {
+        if let Some(text) = self.editor.to_record.take() {
+            (self.setup.record)(&text);
+        }
+        if let Some(prefix) = self.editor.to_complete.take() {
+            self.editor.complete(&prefix, &(self.setup.list_files)(&prefix));
+        }
+        if let Some(text) = self.editor.to_copy.take() {
+            self.guard.while_held(|| Some(write_sequence(&copy::sequence(&text)))).transpose()?;
+        }
+        if std::mem::take(&mut self.editor.edit_externally) {
+            let (text, edit) = (self.editor.area.text(), self.setup.edit);
+            let keys = self.keys.unwrap_or(KeyReporting::Typed);
+            match self.guard.lend(keys, || edit(&text))? {
+                Ok(edited) => self.editor.area.set(&edited),
+                Err(error) => self.editor.note = Some(error),
+            }
+            self.editor.repaint = true;
+        }
+        Ok(())
+    }
+
+    /// Records a text that was not sent, so that it is not lost when the session ends.
+    fn record_draft(&mut self) {
+        if self.editor.take().is_some()
+            && let Some(text) = self.editor.to_record.take()
+        {
+            (self.setup.record)(&text);
+        }
+    }
+
     fn send_commands(&mut self) {
         while let Some(command) = self.waiting.pop_front() {
             match self.setup.commands.try_send(command) {
@@ -256,4 +299,10 @@ impl<'a> Renderer<'a> {
             }
         }
     }
+}
+
+fn write_sequence(sequence: &str) -> io::Result<()> {
+    let mut terminal = io::stdout().lock();
+    terminal.write_all(sequence.as_bytes())?;
+    terminal.flush()
 }

@@ -50,9 +50,11 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if scene.model.speaker == DeviceUnavailable::Lost {
         right.push_span(Span::styled(" NO SPEAKER", scene.theme.error));
     }
-    let (microphone, style) = microphone(scene);
-    right.push_span(Span::raw(" ".repeat(MIC_WIDTH.saturating_sub(width(microphone)).max(1))));
-    right.push_span(Span::styled(microphone, style));
+    if !scene.model.info.text_only {
+        let (microphone, style) = microphone(scene);
+        right.push_span(Span::raw(" ".repeat(MIC_WIDTH.saturating_sub(width(microphone)).max(1))));
+        right.push_span(Span::styled(microphone, style));
+    }
     let reserved = if scene.model.ended.is_some() { 0 } else { line_width(&right).min(room) };
     let state = format!(" {}", state(scene));
     let left = room.saturating_sub(reserved + width(&state) + GAP);
@@ -111,8 +113,8 @@ fn state(scene: &ScreenState) -> String {
 }
 
 fn turn(model: &Model, now: Duration) -> String {
-    let turn =
-        if model.info.manual_turns { wording::manual_turn(model.turn) } else { wording::turn(model.turn) };
+    let is_manual = model.info.manual_turns || model.info.text_only;
+    let turn = if is_manual { wording::manual_turn(model.turn) } else { wording::turn(model.turn) };
     match (model.turn, now.saturating_sub(model.turn_at).as_secs()) {
         (TurnState::Thinking, seconds @ 1..) => format!("{turn}, {seconds} s"),
         (TurnState::Listening | TurnState::User | TurnState::Thinking | TurnState::Assistant, _) => {
@@ -172,8 +174,8 @@ fn facts(scene: &ScreenState) -> Vec<Fact> {
     let ready = model.ready.as_ref();
     let server = name(ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.info.endpoint));
     if !server.is_empty() {
-        let voice =
-            ready.and_then(|ready| ready.voice.as_deref()).map(name).filter(|voice| !voice.is_empty());
+        let voice = ready.and_then(|ready| ready.voice.as_deref()).filter(|_| !model.info.text_only);
+        let voice = voice.map(name).filter(|voice| !voice.is_empty());
         let long = voice.map_or(server.clone(), |voice| format!("{server}, {voice}"));
         facts.push(plain(1, long, server));
     }

@@ -33,7 +33,8 @@ impl ScreenLayout {
         let typed = input::rows(scene, area.width, (height / 4).clamp(1, 6)) * from(2);
         let status_rows = from(5) * status::rows(scene, area.width).min(height / 5);
         let rule = from(14);
-        let other_rows = from(1) + rule + status_rows + rule + from(6) + typed + from(8);
+        let meters = if scene.model.info.text_only { 0 } else { from(6) };
+        let other_rows = from(1) + rule + status_rows + rule + meters + typed + from(8);
         let conversation = height.saturating_sub(other_rows);
         let mut top = area.y;
         let mut next = |height: u16| {
@@ -48,7 +49,7 @@ impl ScreenLayout {
             status: next(status_rows),
             ..Self::default()
         }
-        .with_bottom([next(rule), next(from(6)), next(typed), next(from(8))])
+        .with_bottom([next(rule), next(meters), next(typed), next(from(8))])
     }
 
     fn with_bottom(self, [rule, meters, input, hints]: [Rect; 4]) -> Self {

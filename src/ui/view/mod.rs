@@ -33,7 +33,7 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState, conversation: &mut Conversat
     draw_rules(frame, &layout, scene);
     let drawn = conversation::draw(frame, layout.conversation, scene, conversation);
     status::draw(frame, layout.status, scene);
-    if layout.meters.width >= meter::MIN_WIDTH {
+    if layout.meters.height > 0 && layout.meters.width >= meter::MIN_WIDTH {
         meter::draw(frame, layout.meters, scene);
     }
     if let Some(at) = scene.editor.picker {
@@ -86,6 +86,16 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
 /// Returns the key hints, the most important first.
 fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
     let model = scene.model;
+    if model.info.text_only {
+        return [
+            ("Ctrl-D", "leave"),
+            ("F1", "help"),
+            ("Esc", "stop"),
+            ("Enter", "send"),
+            ("Alt-Enter", "new line"),
+            ("/", "commands"),
+        ];
+    }
     let mute = ("Ctrl-T", if model.muted { "unmute" } else { "mute" });
     let [first, second] = [("Ctrl-C", "end"), ("F1", "help")];
     let [stop, send] = [("Esc", "stop"), ("Enter", "send")];

@@ -109,6 +109,19 @@ impl Target {
         }
     }
 
+    /// Requests another model. Returns whether that is possible: the URL must not name one.
+    pub(crate) fn set_model(&mut self, name: String) -> bool {
+        let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &mut self.way;
+        let is_free = !endpoint.url_names_a_model();
+        match &mut endpoint.purpose {
+            Purpose::Conversation { model } if is_free => {
+                *model = Some(name);
+                true
+            }
+            Purpose::Conversation { .. } | Purpose::Transcription => false,
+        }
+    }
+
     /// Returns whether it is the built-in endpoint.
     pub(crate) fn is_demo(&self) -> bool {
         matches!(self.way, EndpointRoute::Demo(_))

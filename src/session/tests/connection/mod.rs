@@ -6,3 +6,4 @@ mod reconnect;
 mod replay;
 mod rollover;
 mod closing;
+mod revision;

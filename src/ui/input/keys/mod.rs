@@ -1,18 +1,32 @@
 //! Key bindings: maps keys to commands; pure, without a terminal.
 
+mod submit;
+
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
 
-use crate::session::io::{EndReason, UserCommand};
-use crate::ui::input::editor::Editor;
+use crate::session::io::{EndReason, TurnState, UserCommand};
+use crate::ui::input::ctrl_c::CtrlCAction;
+use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::input::push_to_talk::ReleaseEvents;
+use crate::ui::input::slash;
 use crate::ui::input::text_area::{Motion, Selection};
+use crate::ui::input::wheel::{ArrowDirection, ArrowSource};
 use crate::ui::model::Model;
 use crate::ui::text::devices;
 
+/// Lines that the arrow keys at the start of a wheel burst stand for.
+const WHEEL_LINES: usize = 3;
+
 /// Note after a hold that ended without a release.
 const HOLD_ENDED: &str = "turn ended: no key-repeat received";
+
+/// Note after Ctrl-C has cleared the text.
+const TEXT_CLEARED: &str = "text cleared; Ctrl-_ restores it";
+
+/// Note after the first Ctrl-C that has nothing to stop or clear.
+const LEAVE_ANNOUNCED: &str = "press Ctrl-C again or Ctrl-D to leave";
 
 /// Handles one key: applies it to the editor, or returns a command for the session.
 ///
@@ -27,7 +41,10 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     }
     editor.push_to_talk.other_key(now);
     editor.note = None;
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    if model.info.text_only && key.modifiers == KeyModifiers::CONTROL && letter(key) == Some('c') {
+        return ctrl_c(key, model, editor);
+    }
+    editor.ctrl_c.other_key();
     if is_end(key, editor) {
         return Some(UserCommand::HangUp(EndReason::User));
     }
@@ -39,15 +56,31 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
         editor.help = false;
         return None;
     }
+    if editor.history.query().is_some() && search_key(key, editor) {
+        return None;
+    }
+    let command = typing_key(now, key, model, editor);
+    offer_commands(model, editor);
+    command
+}
+
+fn typing_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
     // Windows reports AltGr, which types many letters, as Control and Alt together.
     if control && !key.modifiers.contains(KeyModifiers::ALT) {
         return control_key(key, model, editor);
     }
-    match (key.code, key.modifiers.is_empty() && editor.is_empty(), model.info.manual_turns) {
-        (KeyCode::Char(' '), true, true) => editor.push_to_talk.press(now),
-        (KeyCode::Char(' '), true, false) => Some(UserCommand::SetMuted(!model.muted)),
-        (_, _, _) => plain_key(key, editor),
+    let is_space = key.code == KeyCode::Char(' ') && key.modifiers.is_empty() && editor.is_empty();
+    match (is_space && !model.info.text_only, model.info.manual_turns) {
+        (true, true) => editor.push_to_talk.press(now),
+        (true, false) => Some(UserCommand::SetMuted(!model.muted)),
+        (false, _) => plain_key(now, key, model, editor),
     }
+}
+
+/// Returns whether a key may lend the terminal to another program, which must be the only one to read keys then.
+pub fn lends_terminal(key: &KeyEvent) -> bool {
+    key.modifiers == KeyModifiers::CONTROL && letter(key) == Some('o')
 }
 
 /// Handles timeouts.
@@ -88,6 +121,36 @@ fn is_end(key: &KeyEvent, editor: &Editor) -> bool {
         }
 }
 
+/// Handles Ctrl-C in a text chat.
+fn ctrl_c(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    if key.kind == KeyEventKind::Repeat {
+        return None;
+    }
+    editor.help = false;
+    if editor.history.query().is_some() {
+        editor.cancel_recall();
+        return None;
+    }
+    let is_answering = match model.turn {
+        TurnState::Thinking | TurnState::Assistant => true,
+        TurnState::Listening | TurnState::User => false,
+    };
+    match editor.ctrl_c.press(is_answering, !editor.is_empty()) {
+        CtrlCAction::StopAnswer => Some(UserCommand::Interrupt),
+        CtrlCAction::ClearText => {
+            editor.area.set("");
+            editor.note = Some(TEXT_CLEARED.to_owned());
+            None
+        }
+        CtrlCAction::Announce => {
+            editor.note = Some(LEAVE_ANNOUNCED.to_owned());
+            // The answer may have begun since the model was drawn.
+            Some(UserCommand::Interrupt)
+        }
+        CtrlCAction::Leave => Some(UserCommand::HangUp(EndReason::User)),
+    }
+}
+
 /// Terminals report a letter with Control in either case.
 fn letter(key: &KeyEvent) -> Option<char> {
     key.code.as_char().map(|character| character.to_ascii_lowercase())
@@ -112,13 +175,14 @@ fn control_key(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Use
 fn control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match letter(key) {
         // Auto-repeat of a held key must not toggle again.
-        Some('t') if key.kind == KeyEventKind::Repeat => {}
+        Some('t') if key.kind == KeyEventKind::Repeat || model.info.text_only => {}
         Some('t') => {
             // The session ends the turn with the mute.
             editor.push_to_talk.cancel();
             return Some(UserCommand::SetMuted(!model.muted));
         }
-        Some('o') => return Some(show_devices(editor)),
+        Some('o') => editor.edit_externally = key.kind != KeyEventKind::Repeat,
+        Some('r') => editor.search_older(),
         Some('l') => editor.repaint = true,
         Some('z') => {
             editor.suspend = true;
@@ -147,7 +211,7 @@ fn control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn plain_key(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
+fn plain_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     let is_newline = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
     let alt = key.modifiers == KeyModifiers::ALT;
     match key.code {
@@ -156,18 +220,20 @@ fn plain_key(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
             editor.area.delete(Motion::Left);
             editor.insert("\n");
         }
-        KeyCode::Enter => return send_text(editor),
+        KeyCode::Enter => return submit::submit(model, editor),
         KeyCode::Char(character) if alt && alt_letter(character, editor) => {}
         KeyCode::Esc => return Some(UserCommand::Interrupt),
-        KeyCode::F(1) => editor.help = true,
+        KeyCode::F(1) => editor.show_help(HelpPage::Keys),
+        KeyCode::F(2) if model.info.text_only => {}
         KeyCode::F(2) => return Some(show_devices(editor)),
         KeyCode::PageUp => editor.scroll = editor.scroll.saturating_add(editor.page.max(2) - 1),
         KeyCode::PageDown => editor.scroll = editor.scroll.saturating_sub(editor.page.max(2) - 1),
         KeyCode::Backspace if alt => editor.area.kill(Motion::WordLeft),
         KeyCode::Backspace => editor.area.delete(Motion::Left),
         KeyCode::Delete => editor.area.delete(Motion::Right),
-        KeyCode::Tab => {}
+        KeyCode::Tab => submit::complete(model, editor),
         KeyCode::Char(character) => type_character(apply_caps_lock(character, key.state), editor),
+        code if is_wheel(now, code, selection(key), editor) => {}
         code if editor.is_empty() => scroll(code, editor),
         code => move_cursor(code, selection(key), editor),
     }
@@ -220,16 +286,9 @@ fn handle_picker(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) 
     }
 }
 
-fn send_text(editor: &mut Editor) -> Option<UserCommand> {
-    let text = editor.take()?;
-    // Show the answer to the sent text.
-    editor.scroll = 0;
-    Some(UserCommand::Say(text))
-}
-
 fn type_character(character: char, editor: &mut Editor) {
     match (character, editor.is_empty()) {
-        ('?', true) => editor.help = true,
+        ('?', true) => editor.show_help(HelpPage::Keys),
         (character, _) => editor.insert(character.encode_utf8(&mut [0; 4])),
     }
 }
@@ -245,10 +304,65 @@ fn apply_caps_lock(character: char, state: KeyEventState) -> char {
     }
 }
 
-/// Terminals send the mouse wheel as arrow keys on the alternate screen.
+/// Scrolls by the mouse wheel. What its first arrow keys recalled is taken back. Returns whether it is the wheel.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn is_wheel(now: Duration, code: KeyCode, selection: Selection, editor: &mut Editor) -> bool {
+    let direction = match code {
+        KeyCode::Up => ArrowDirection::Up,
+        KeyCode::Down => ArrowDirection::Down,
+        _ => return false,
+    };
+    let source = editor.wheel.arrow(now, direction);
+    let is_recall = editor.is_empty() || editor.history.is_recalled();
+    if source == ArrowSource::Key || selection == Selection::Extend || !is_recall {
+        return false;
+    }
+    let mut lines = 1;
+    if source == ArrowSource::WheelStart && editor.history.is_recalled() {
+        editor.cancel_recall();
+        lines = WHEEL_LINES;
+    }
+    editor.scroll = match direction {
+        ArrowDirection::Up => editor.scroll.saturating_add(lines),
+        ArrowDirection::Down => editor.scroll.saturating_sub(lines),
+    };
+    true
+}
+
+/// Handles a key while sent texts are searched. Returns whether the key belongs to the search; others end it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn search_key(key: &KeyEvent, editor: &mut Editor) -> bool {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('r' | 'R') if control => editor.search_older(),
+        KeyCode::Char('g' | 'G') if control => editor.cancel_recall(),
+        KeyCode::Char(character) if !control => editor.search(|query| query.push(character)),
+        KeyCode::Backspace => editor.search(|query| {
+            query.pop();
+        }),
+        KeyCode::Esc => editor.cancel_recall(),
+        KeyCode::Enter | KeyCode::Tab => editor.history.end_search(),
+        _ => {
+            editor.history.end_search();
+            return false;
+        }
+    }
+    true
+}
+
+/// Lists the commands that begin with the typed text.
+fn offer_commands(model: &Model, editor: &mut Editor) {
+    if editor.note.is_none() && !editor.help && editor.picker.is_none() && editor.area.starts_with('/') {
+        let offers = slash::offers(&editor.area.text(), submit::context(model));
+        editor.note = Some(offers.join("  ")).filter(|offers| !offers.is_empty());
+    }
+}
+
+/// Arrow keys on an empty line recall sent texts or scroll.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
 fn scroll(code: KeyCode, editor: &mut Editor) {
     match code {
+        KeyCode::Up if editor.scroll == 0 && editor.older() => {}
         KeyCode::Up => editor.scroll = editor.scroll.saturating_add(1),
         KeyCode::Down => editor.scroll = editor.scroll.saturating_sub(1),
         KeyCode::Home => editor.scroll = usize::MAX,

@@ -1,4 +1,4 @@
-//! The keys of the screen and their commands.
+//! Promises of the key bindings.
 
 use super::*;
 use crate::audio::api::{DeviceEntry, Direction};
@@ -40,6 +40,45 @@ fn each_key_sends_its_command() {
     ] {
         assert_eq!(press(code, modifiers, &mut typed(text)), expected, "{code:?} after {text:?}");
     }
+}
+
+/// Presses a key in a text chat.
+fn press_in_chat(
+    code: KeyCode,
+    modifiers: KeyModifiers,
+    turn: TurnState,
+    editor: &mut Editor,
+) -> Option<UserCommand> {
+    let info = CallInfo { text_only: true, ..CallInfo::default() };
+    let mut model = Model::new(info);
+    model.turn = turn;
+    command(Duration::ZERO, &KeyEvent::new(code, modifiers), &model, editor)
+}
+
+#[test]
+fn ctrl_c_in_a_chat_stops_the_answer_and_keeps_the_conversation() {
+    let mut editor = typed("half a question");
+    let mut ctrl_c = |turn| {
+        let command = press_in_chat(KeyCode::Char('c'), CONTROL, turn, &mut editor);
+        (command, editor.area.text(), editor.note.clone().unwrap_or_default())
+    };
+    let stop = (Some(UserCommand::Interrupt), "half a question".to_owned(), String::new());
+    assert_eq!(ctrl_c(TurnState::Assistant), stop);
+    assert_eq!(ctrl_c(TurnState::Listening), (None, String::new(), TEXT_CLEARED.to_owned()));
+    assert_eq!(ctrl_c(TurnState::Listening).2, LEAVE_ANNOUNCED);
+    assert_eq!(ctrl_c(TurnState::Listening).0, Some(UserCommand::HangUp(EndReason::User)));
+}
+
+#[test]
+fn a_chat_has_no_audio_keys() {
+    for code in [KeyCode::Char('t'), KeyCode::Char('o')] {
+        assert_eq!(press_in_chat(code, CONTROL, TurnState::Listening, &mut Editor::default()), None);
+    }
+    let mut editor = Editor::default();
+    assert_eq!(press_in_chat(KeyCode::F(2), NONE, TurnState::Listening, &mut editor), None);
+    assert_eq!(editor.picker, None);
+    assert_eq!(press_in_chat(SPACE, NONE, TurnState::Listening, &mut editor), None);
+    assert_eq!(editor.area.text(), " ", "a private message begins with a space");
 }
 
 #[test]
@@ -232,4 +271,94 @@ fn arrows_scroll_only_on_an_empty_line() {
     press(KeyCode::Up, NONE, &mut editor);
     assert_eq!(editor.scroll, 0);
     assert!(!editor.area.move_cursor(Motion::Left, Selection::Drop), "the cursor went to the start");
+}
+
+#[test]
+fn a_slash_command_is_carried_out_and_never_sent() {
+    let submit = |text: &str| {
+        let mut editor = typed(text);
+        let command = press(KeyCode::Enter, NONE, &mut editor);
+        (command, editor.area.text(), editor.note.unwrap_or_default())
+    };
+    assert_eq!(submit("/clear"), (Some(UserCommand::Clear), String::new(), String::new()));
+    let mistake = "unknown command /cler; did you mean /clear?".to_owned();
+    assert_eq!(submit("/cler"), (None, "/cler".to_owned(), mistake));
+    assert_eq!(submit("//clear").0, Some(UserCommand::Say("/clear".to_owned())));
+}
+
+#[test]
+fn tab_completes_commands_and_asks_for_file_names() {
+    let mut editor = typed("/cl");
+    assert!(editor.note.is_none());
+    press(KeyCode::Tab, NONE, &mut editor);
+    assert_eq!(editor.area.text(), "/clear ");
+    let mut editor = typed("/save no");
+    press(KeyCode::Tab, NONE, &mut editor);
+    assert_eq!(editor.to_complete.as_deref(), Some("no"));
+    editor.complete("no", &["notes.md".to_owned(), "notes.txt".to_owned()]);
+    assert_eq!(editor.area.text(), "/save notes.");
+}
+
+#[test]
+fn a_slash_on_an_empty_line_offers_the_commands() {
+    let mut editor = Editor::default();
+    press(KeyCode::Char('/'), NONE, &mut editor);
+    assert!(editor.note.as_deref().is_some_and(|note| note.contains("/retry")), "{:?}", editor.note);
+}
+
+#[test]
+fn the_last_message_is_taken_back_into_the_editor() {
+    let mut model = Model::default();
+    let line = crate::session::io::UserUtterance {
+        item_id: "u1".to_owned(),
+        text: "first try".to_owned(),
+        is_final: true,
+        after: None,
+        spoken: None,
+        has_failed: false,
+    };
+    model.apply(Duration::ZERO, &Notice::User(line));
+    let mut editor = typed("/edit");
+    let enter = KeyEvent::new(KeyCode::Enter, NONE);
+    assert_eq!(command(Duration::ZERO, &enter, &model, &mut editor), Some(UserCommand::TakeBack));
+    assert_eq!(editor.area.text(), "first try");
+}
+
+#[test]
+fn up_recalls_sent_texts_and_a_burst_of_it_scrolls() {
+    let mut editor = Editor::default();
+    editor.history.push("one");
+    editor.history.push("two");
+    let mut up = |ms| {
+        let key = KeyEvent::new(KeyCode::Up, NONE);
+        command(Duration::from_millis(ms), &key, &Model::default(), &mut editor);
+        (editor.area.text(), editor.scroll)
+    };
+    assert_eq!(up(0), ("two".to_owned(), 0));
+    assert_eq!(up(100), ("one".to_owned(), 0));
+    let burst = [200, 201, 202, 203].map(&mut up);
+    assert_eq!(burst[2..], [(String::new(), 3), (String::new(), 4)]);
+}
+
+#[test]
+fn ctrl_r_searches_sent_texts_and_enter_accepts_without_sending() {
+    let mut editor = typed("draft");
+    editor.history.push("why is the sky blue?");
+    editor.history.push("hello");
+    press(KeyCode::Char('r'), CONTROL, &mut editor);
+    for character in "sky".chars() {
+        press(KeyCode::Char(character), NONE, &mut editor);
+    }
+    assert_eq!(press(KeyCode::Enter, NONE, &mut editor), None);
+    assert_eq!(editor.area.text(), "why is the sky blue?");
+    let ask = UserCommand::Say("why is the sky blue?".to_owned());
+    assert_eq!(press(KeyCode::Enter, NONE, &mut editor), Some(ask));
+    assert_eq!(editor.to_record.as_deref(), Some("why is the sky blue?"));
+}
+
+#[test]
+fn a_text_that_begins_with_a_space_is_not_recorded() {
+    let mut editor = typed(" secret");
+    assert_eq!(press(KeyCode::Enter, NONE, &mut editor), Some(UserCommand::Say("secret".to_owned())));
+    assert_eq!(editor.to_record, None);
 }

@@ -104,6 +104,11 @@ impl TextArea {
         text
     }
 
+    /// Returns whether the text begins with a character.
+    pub fn starts_with(&self, character: char) -> bool {
+        self.text.starts_with(character)
+    }
+
     /// Removes all text and returns it without white space around it; none if there is only white space.
     pub fn take(&mut self) -> Option<String> {
         let text = sanitize::sanitize(self.text().trim()).into_owned();

@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::audio::api::{DeviceEntry, EchoMode, EchoStatus};
 use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayOrigin, Delays};
-use crate::session::io::{ConnectionState, EndReason, Failure, Limit, Notice, Ready, TurnState, UsageReport};
+use crate::session::io::{
+    ConnectionState, EndReason, Failure, Limit, Notice, Ready, Removal, TurnState, UsageReport,
+};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::devices;
 use crate::ui::text::json;
@@ -100,6 +102,7 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
             | Notice::Turn(_)
             | Notice::Usage(_)
             | Notice::SpeakNow
+            | Notice::Removed(_)
             | Notice::Device(..)
             | Notice::Devices(_)
             | Notice::Delay(_)
@@ -193,6 +196,9 @@ enum JsonBody {
     Muted {
         muted: bool,
     },
+    Removed {
+        item_id: Option<String>,
+    },
     Nothing {},
     Device {
         device: &'static str,
@@ -273,6 +279,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::Assistant(_) => "assistant",
         Notice::Usage(_) => "usage",
         Notice::SpeakNow => "speak_now",
+        Notice::Removed(_) => "removed",
         Notice::Device(..) => "device",
         Notice::Devices(_) => "devices",
         Notice::Delay(_) => "latency",
@@ -295,6 +302,8 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         }
         Notice::Turn(turn) => JsonBody::Turn { turn: turn_word(*turn) },
         Notice::Usage(report) => usage(report),
+        Notice::Removed(Removal::Item(item_id)) => JsonBody::Removed { item_id: Some(sanitized(item_id)) },
+        Notice::Removed(Removal::Everything) => JsonBody::Removed { item_id: None },
         Notice::User(_) | Notice::Assistant(_) | Notice::SpeakNow => JsonBody::Nothing {},
         Notice::Device(side, state) => JsonBody::Device {
             device: devices::side(*side),

@@ -392,6 +392,8 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 (NoticeSeverity::Info | NoticeSeverity::Ongoing, text) => self.status_line(&text),
                 (NoticeSeverity::Quiet, _) => {}
             },
+            // What was said stays on the terminal.
+            Notice::Removed(_) => {}
             Notice::Devices(entries) => self.devices(entries),
             Notice::Echo(echo) => self.echo(echo),
             Notice::Delay(report) => self.delays = Some(report.all),

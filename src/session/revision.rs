@@ -1,0 +1,145 @@
+//! Changes of the conversation so far: another answer, a message taken back, a new start, new settings.
+
+use std::time::Duration;
+
+use crate::protocol::events::client::ClientBody;
+use crate::protocol::settings::{SessionSettings, Voice};
+use crate::session::connection::reconnect::Reconnecting;
+use crate::session::connection::requests::RequestKind;
+use crate::session::context::Peers;
+use crate::session::conversation::Conversation;
+use crate::session::conversation::history::RemovedItem;
+use crate::session::io::delay::DelayOrigin;
+use crate::session::io::{ConnectionState, Failure, Notice, Output, Removal};
+use crate::session::plan::Plan;
+use crate::session::{Parts, Session};
+
+impl Session {
+    /// Deletes what follows the last message of the user, and requests another answer.
+    pub(super) fn retry(&mut self, now: Duration) {
+        if !self.stop_for_revision(now) {
+            return;
+        }
+        match self.conversation.take_answers() {
+            Some(answers) => {
+                let is_reopened = self.delete(now, answers);
+                let Parts { responses, mut cx, .. } = self.parts(now);
+                // A new connection requests the answer itself once it has the conversation.
+                if !is_reopened {
+                    cx.metering.latency().turn_ended(now, DelayOrigin::Typed);
+                    responses.request(&mut cx);
+                }
+            }
+            None => self.outputs.info("no message to answer again"),
+        }
+    }
+
+    /// Deletes the last message of the user and what follows it.
+    pub(super) fn take_back(&mut self, now: Duration) {
+        if !self.stop_for_revision(now) {
+            return;
+        }
+        match self.conversation.take_last_message() {
+            Some(items) => {
+                self.delete(now, items);
+            }
+            None => self.outputs.info("no message to edit"),
+        }
+    }
+
+    /// Forgets the conversation and starts a new session.
+    pub(super) fn clear(&mut self, now: Duration) {
+        self.outputs.show(Notice::Removed(Removal::Everything));
+        let is_live = self.connection.is_live();
+        if is_live {
+            self.reopen(now);
+        }
+        self.conversation = Conversation::new(&Plan { opening: Vec::new(), ..self.plan.clone() });
+        // Lines of a stopped answer may have been shown in the meantime.
+        self.outputs.show(Notice::Removed(Removal::Everything));
+        self.outputs.info("conversation cleared");
+    }
+
+    /// Changes the system instructions.
+    pub(super) fn instruct(&mut self, now: Duration, instructions: String) {
+        self.plan.settings.instructions = Some(instructions.clone());
+        if self.connection.is_live() {
+            let settings = SessionSettings {
+                kind: self.plan.settings.kind,
+                instructions: Some(instructions),
+                ..SessionSettings::default()
+            };
+            let update = ClientBody::SessionUpdate(Box::new(settings));
+            self.drop_standby();
+            self.connection.send(now, update, RequestKind::SessionUpdate, &mut self.outputs);
+        }
+        self.outputs.info("instructions changed");
+    }
+
+    /// Continues with another model, which is fixed once a connection is open.
+    pub(super) fn change_model(&mut self, now: Duration, model: String) {
+        self.outputs.info(format!("continuing with the model {model}"));
+        self.plan.model = Some(model.clone());
+        self.outputs.push(Output::SetModel(model));
+        self.continue_on_new_connection(now);
+    }
+
+    /// Continues with another voice, which is fixed after the first audio of a connection.
+    pub(super) fn change_voice(&mut self, now: Duration, voice: String) {
+        self.outputs.info(format!("continuing with the voice {voice}"));
+        self.plan.settings.voice = Some(Voice::Named(voice));
+        self.continue_on_new_connection(now);
+    }
+
+    /// Stops an answer in progress. Returns whether the conversation can be changed now.
+    fn stop_for_revision(&mut self, now: Duration) -> bool {
+        let refusal = if !self.connection.is_live() {
+            Some("not connected yet: try again in a moment")
+        } else if self.responses.is_playing() {
+            Some("stop the answer first")
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            self.outputs.info(refusal);
+            return false;
+        }
+        let Parts { turns, responses, conversation, mut cx } = self.parts(now);
+        turns.interrupt_by_user(&mut Peers { cx: &mut cx, responses, conversation });
+        true
+    }
+
+    /// Deletes items. Ids belong to a connection, so items of an earlier one need a new connection, which gets
+    /// what is left. Returns whether it was opened.
+    fn delete(&mut self, now: Duration, items: Vec<RemovedItem>) -> bool {
+        let is_reopened = items.iter().any(|item| item.was_replayed);
+        for RemovedItem { item_id, is_on_server, .. } in items {
+            self.outputs.show(Notice::Removed(Removal::Item(item_id.clone())));
+            if is_on_server && !is_reopened {
+                let delete = ClientBody::ItemDelete { item_id };
+                self.connection.send(now, delete, RequestKind::ItemDelete, &mut self.outputs);
+            }
+        }
+        if is_reopened {
+            self.continue_on_new_connection(now);
+        }
+        is_reopened
+    }
+
+    /// Opens a new connection that gets the conversation so far.
+    fn continue_on_new_connection(&mut self, now: Duration) {
+        if self.connection.is_live() {
+            self.connection.backoff().count_attempt();
+            self.reopen(now);
+        }
+    }
+
+    fn reopen(&mut self, now: Duration) {
+        self.forget_server(now);
+        self.drop_standby();
+        self.outputs.show(Notice::Connection(ConnectionState::Connecting));
+        let failure = Failure { message: "cannot open a new session".to_owned(), code: None };
+        self.connection.reconnect(Reconnecting::immediately(failure));
+        self.outputs.push(Output::Open(self.connection.handshake()));
+    }
+}

@@ -1,0 +1,389 @@
+//! Slash commands: one table for the screens and the plain lines of `chat` and `talk`.
+
+use crate::audio::api::Direction;
+use crate::session::io::{CopyPart, EndReason, LocalRequest, UserCommand};
+
+/// What a sent text means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubmittedText {
+    /// A message.
+    Message(String),
+    /// A command.
+    Command(SlashCommand),
+}
+
+/// A command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlashCommand {
+    /// List the commands.
+    Help,
+    /// Leave.
+    Quit,
+    /// Forget the conversation and start a new session.
+    Clear,
+    /// Replace the last answer by another.
+    Retry,
+    /// Take the last message back into the editor.
+    Edit,
+    /// Copy a part of the last answer.
+    Copy(CopyPart),
+    /// Save the conversation to a file.
+    Save(String),
+    /// Change the system instructions.
+    System(String),
+    /// Change the model.
+    Model(String),
+    /// Change the voice.
+    Voice(String),
+    /// Show tokens and cost.
+    Usage,
+    /// Stop the answer.
+    Stop,
+    /// Mute or unmute the microphone.
+    SetMuted(bool),
+    /// Begin or end a turn by hand.
+    Turn,
+    /// List the audio devices.
+    Devices,
+    /// Use another device; without a name, the system's default.
+    UseDevice(Direction, Option<String>),
+}
+
+impl SlashCommand {
+    /// Returns what it asks of the session; none for commands of a screen.
+    pub fn user_command(self) -> Option<UserCommand> {
+        Some(match self {
+            Self::Help | Self::Edit => return None,
+            Self::Quit => UserCommand::HangUp(EndReason::User),
+            Self::Clear => UserCommand::Clear,
+            Self::Retry => UserCommand::Retry,
+            Self::Copy(part) => UserCommand::Local(LocalRequest::Copy(part)),
+            Self::Save(path) => UserCommand::Local(LocalRequest::Save(path)),
+            Self::System(text) => UserCommand::Instruct(text),
+            Self::Model(name) => UserCommand::ChangeModel(name),
+            Self::Voice(name) => UserCommand::ChangeVoice(name),
+            Self::Usage => UserCommand::Local(LocalRequest::Usage),
+            Self::Stop => UserCommand::Interrupt,
+            Self::SetMuted(muted) => UserCommand::SetMuted(muted),
+            Self::Turn => UserCommand::SwitchTurn,
+            Self::Devices => UserCommand::ListDevices,
+            Self::UseDevice(side, name) => UserCommand::UseDevice(side, name),
+        })
+    }
+}
+
+/// Where a text was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlashContext {
+    /// Whether the session has audio.
+    pub has_audio: bool,
+    /// Whether there is a screen.
+    pub has_screen: bool,
+}
+
+/// An entry of the table.
+struct CommandSpec {
+    name: &'static str,
+    argument: Argument,
+    place: CommandPlace,
+    help: &'static str,
+}
+
+/// What follows a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Argument {
+    None,
+    Optional(&'static str),
+    Required(&'static str),
+}
+
+/// Where a command is available.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CommandPlace {
+    Anywhere,
+    Call,
+    Screen,
+}
+
+/// Placeholder of arguments that name a file.
+const FILE: &str = "FILE";
+
+/// Words that `/copy` takes.
+const COPY_PARTS: &str = "answer|source|code";
+
+/// Largest edit distance of a suggested name.
+const SUGGESTION_DISTANCE: usize = 2;
+
+const COMMANDS: [CommandSpec; 19] = [
+    spec("/help", Argument::None, CommandPlace::Anywhere, "list the commands"),
+    spec("/quit", Argument::None, CommandPlace::Anywhere, "leave; also /exit, /end"),
+    spec("/stop", Argument::None, CommandPlace::Anywhere, "stop the answer"),
+    spec("/retry", Argument::None, CommandPlace::Anywhere, "get another answer to the last message"),
+    spec("/edit", Argument::None, CommandPlace::Screen, "take the last message back into the editor"),
+    spec(
+        "/copy",
+        Argument::Optional(COPY_PARTS),
+        CommandPlace::Anywhere,
+        "copy the last answer, its Markdown or code",
+    ),
+    spec(
+        "/save",
+        Argument::Required(FILE),
+        CommandPlace::Anywhere,
+        "save the conversation (.md, .txt, .jsonl)",
+    ),
+    spec("/clear", Argument::None, CommandPlace::Anywhere, "forget the conversation and start a new one"),
+    spec("/system", Argument::Required("TEXT"), CommandPlace::Anywhere, "change the system instructions"),
+    spec("/model", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another model"),
+    spec("/usage", Argument::None, CommandPlace::Anywhere, "show tokens and cost"),
+    spec("/voice", Argument::Required("NAME"), CommandPlace::Call, "continue with another voice"),
+    spec("/mute", Argument::None, CommandPlace::Call, "mute the microphone"),
+    spec("/unmute", Argument::None, CommandPlace::Call, "unmute it"),
+    spec("/turn", Argument::None, CommandPlace::Call, "begin or end a turn (--vad off)"),
+    spec("/devices", Argument::None, CommandPlace::Call, "list the audio devices"),
+    spec("/input", Argument::Required("NAME"), CommandPlace::Call, "use another microphone"),
+    spec("/output", Argument::Required("NAME"), CommandPlace::Call, "use another speaker"),
+    spec("//", Argument::None, CommandPlace::Anywhere, "send a message that begins with a slash"),
+];
+
+const fn spec(
+    name: &'static str,
+    argument: Argument,
+    place: CommandPlace,
+    help: &'static str,
+) -> CommandSpec {
+    CommandSpec { name, argument, place, help }
+}
+
+/// Returns what a text means.
+///
+/// A first word with another slash in it, such as a path, is part of a message.
+///
+/// # Errors
+///
+/// One sentence for the user if it is a command that cannot be carried out; such a text is never sent.
+pub fn parse(text: &str, context: SlashContext) -> Result<SubmittedText, String> {
+    let text = text.trim();
+    if let Some(rest) = text.strip_prefix("//") {
+        return Ok(SubmittedText::Message(format!("/{rest}")));
+    }
+    let word = text.split_whitespace().next().unwrap_or_default();
+    if !word.starts_with('/') || word[1..].contains('/') {
+        return Ok(SubmittedText::Message(text.to_owned()));
+    }
+    let argument = text[word.len()..].trim();
+    let Some(spec) = COMMANDS.iter().find(|spec| spec.name == canonical(word)) else {
+        return Err(unknown(word, context));
+    };
+    check(spec, argument, context)?;
+    command(spec.name, argument).map(SubmittedText::Command).ok_or_else(|| unknown(word, context))
+}
+
+/// Returns the name in the table of a name that other programs use.
+fn canonical(word: &str) -> &str {
+    match word {
+        "/exit" | "/end" => "/quit",
+        "/again" | "/regenerate" => "/retry",
+        _ => word,
+    }
+}
+
+fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<(), String> {
+    let name = spec.name;
+    match spec.place {
+        CommandPlace::Call if !context.has_audio => {
+            return Err(format!("{name} needs a call: a chat has no audio"));
+        }
+        CommandPlace::Screen if !context.has_screen => {
+            return Err(format!("{name} needs the screen: leave out --plain"));
+        }
+        CommandPlace::Anywhere | CommandPlace::Call | CommandPlace::Screen => {}
+    }
+    match spec.argument {
+        Argument::None if !argument.is_empty() => Err(format!("{name} takes no argument")),
+        Argument::Required(placeholder) if argument.is_empty() => {
+            Err(format!("{name} needs an argument: {name} {placeholder}"))
+        }
+        Argument::Optional(words)
+            if !argument.is_empty() && !words.split('|').any(|word| word == argument) =>
+        {
+            Err(format!("{name} takes one of {}", words.replace('|', ", ")))
+        }
+        Argument::None | Argument::Optional(_) | Argument::Required(_) => Ok(()),
+    }
+}
+
+/// Returns the command of a name in the table.
+fn command(name: &str, argument: &str) -> Option<SlashCommand> {
+    let text = || argument.to_owned();
+    // `default` selects the system's default device.
+    let device = || (argument != "default").then(text);
+    Some(match name {
+        "/help" => SlashCommand::Help,
+        "/quit" => SlashCommand::Quit,
+        "/stop" => SlashCommand::Stop,
+        "/retry" => SlashCommand::Retry,
+        "/edit" => SlashCommand::Edit,
+        "/copy" => SlashCommand::Copy(match argument {
+            "source" => CopyPart::Source,
+            "code" => CopyPart::Code,
+            _ => CopyPart::Answer,
+        }),
+        "/save" => SlashCommand::Save(text()),
+        "/clear" => SlashCommand::Clear,
+        "/system" => SlashCommand::System(text()),
+        "/model" => SlashCommand::Model(text()),
+        "/usage" => SlashCommand::Usage,
+        "/voice" => SlashCommand::Voice(text()),
+        "/mute" => SlashCommand::SetMuted(true),
+        "/unmute" => SlashCommand::SetMuted(false),
+        "/turn" => SlashCommand::Turn,
+        "/devices" => SlashCommand::Devices,
+        "/input" => SlashCommand::UseDevice(Direction::Input, device()),
+        "/output" => SlashCommand::UseDevice(Direction::Output, device()),
+        _ => return None,
+    })
+}
+
+fn unknown(word: &str, context: SlashContext) -> String {
+    let distance = |spec: &&CommandSpec| strsim::damerau_levenshtein(spec.name, word);
+    let mut named = available(context).filter(|spec| spec.name != "//");
+    let extended = named.clone().find(|spec| word.len() > 1 && spec.name.starts_with(word));
+    let nearest = named.by_ref().min_by_key(distance).filter(|spec| distance(spec) <= SUGGESTION_DISTANCE);
+    match extended.or(nearest) {
+        Some(spec) => format!("unknown command {word}; did you mean {}?", spec.name),
+        None => format!("unknown command {word}; try /help"),
+    }
+}
+
+fn available(context: SlashContext) -> impl Iterator<Item = &'static CommandSpec> + Clone {
+    COMMANDS.iter().filter(move |spec| match spec.place {
+        CommandPlace::Anywhere => true,
+        CommandPlace::Call => context.has_audio,
+        CommandPlace::Screen => context.has_screen,
+    })
+}
+
+/// Returns each command with its argument, and what it does.
+pub fn help(context: SlashContext) -> Vec<(String, &'static str)> {
+    let usage = |spec: &CommandSpec| match spec.argument {
+        Argument::None => spec.name.to_owned(),
+        Argument::Optional(placeholder) => format!("{} [{placeholder}]", spec.name),
+        Argument::Required(placeholder) => format!("{} {placeholder}", spec.name),
+    };
+    available(context).map(|spec| (usage(spec), spec.help)).collect()
+}
+
+/// Returns the names that begin with a text that is a slash and letters; none for other texts.
+pub fn offers(text: &str, context: SlashContext) -> Vec<&'static str> {
+    if !text.starts_with('/') || text.contains(char::is_whitespace) {
+        return Vec::new();
+    }
+    available(context).map(|spec| spec.name).filter(|name| name.starts_with(text)).collect()
+}
+
+/// Returns the beginning of the file name that a text asks for, if its command takes one.
+pub fn file_prefix(text: &str) -> Option<&str> {
+    let (word, rest) = text.split_once(' ')?;
+    let takes_file =
+        COMMANDS.iter().any(|spec| spec.name == word && spec.argument == Argument::Required(FILE));
+    takes_file.then(|| rest.trim_start())
+}
+
+/// Returns the longest text that all of `texts` begin with.
+pub fn common_prefix(texts: &[impl AsRef<str>]) -> String {
+    let Some((first, rest)) = texts.split_first() else { return String::new() };
+    let first = first.as_ref();
+    let is_shared = |end: usize| rest.iter().all(|text| text.as_ref().starts_with(&first[..end]));
+    let ends = first.char_indices().map(|(at, character)| at + character.len_utf8());
+    let end = ends.take_while(|end| is_shared(*end)).last().unwrap_or(0);
+    first[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAT: SlashContext = SlashContext { has_audio: false, has_screen: true };
+    const PLAIN_CALL: SlashContext = SlashContext { has_audio: true, has_screen: false };
+
+    fn parsed(text: &str, context: SlashContext) -> Result<SlashCommand, String> {
+        match parse(text, context) {
+            Ok(SubmittedText::Command(command)) => Ok(command),
+            Ok(SubmittedText::Message(message)) => Err(format!("message {message}")),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[test]
+    fn a_text_is_a_message_unless_it_begins_with_a_command() {
+        for text in ["hello there", "/usr/bin is full", "/usr/bin", "1/2", "see /help"] {
+            assert_eq!(parse(text, CHAT), Ok(SubmittedText::Message(text.to_owned())));
+        }
+        assert_eq!(parsed("  /quit ", CHAT), Ok(SlashCommand::Quit));
+        assert_eq!(parsed("/end", CHAT), Ok(SlashCommand::Quit));
+        assert_eq!(parsed("/copy", CHAT), Ok(SlashCommand::Copy(CopyPart::Answer)));
+        assert_eq!(parsed("/copy code", CHAT), Ok(SlashCommand::Copy(CopyPart::Code)));
+        assert_eq!(parsed("/system be\nbrief", CHAT), Ok(SlashCommand::System("be\nbrief".to_owned())));
+        let microphone = SlashCommand::UseDevice(Direction::Input, Some("USB mic".to_owned()));
+        assert_eq!(parsed("/input USB mic", PLAIN_CALL), Ok(microphone));
+        assert_eq!(
+            parsed("/output default", PLAIN_CALL),
+            Ok(SlashCommand::UseDevice(Direction::Output, None))
+        );
+    }
+
+    #[test]
+    fn two_slashes_send_a_message_that_begins_with_one() {
+        assert_eq!(parse("//help me", CHAT), Ok(SubmittedText::Message("/help me".to_owned())));
+    }
+
+    #[test]
+    fn an_unknown_command_is_an_error_with_the_nearest_name() {
+        for (text, expected) in [
+            ("/cler", "unknown command /cler; did you mean /clear?"),
+            ("/ret please", "unknown command /ret; did you mean /retry?"),
+            ("/xyzzyx", "unknown command /xyzzyx; try /help"),
+            ("/", "unknown command /; try /help"),
+        ] {
+            assert_eq!(parsed(text, CHAT), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_carried_out_is_one_sentence() {
+        for (text, context, expected) in [
+            ("/mute", CHAT, "/mute needs a call: a chat has no audio"),
+            ("/voice alloy", CHAT, "/voice needs a call: a chat has no audio"),
+            ("/edit", PLAIN_CALL, "/edit needs the screen: leave out --plain"),
+            ("/help me", CHAT, "/help takes no argument"),
+            ("/save", CHAT, "/save needs an argument: /save FILE"),
+            ("/copy all", CHAT, "/copy takes one of answer, source, code"),
+        ] {
+            assert_eq!(parsed(text, context), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn each_name_of_the_table_is_a_command() {
+        for spec in COMMANDS.iter().filter(|spec| spec.name != "//") {
+            assert!(command(spec.name, "x").is_some(), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn a_slash_offers_the_names() {
+        assert_eq!(offers("/s", CHAT), ["/stop", "/save", "/system"]);
+        assert_eq!(offers("/", CHAT).len(), 12);
+        assert!(offers("/save x", CHAT).is_empty() && offers("hello", CHAT).is_empty());
+    }
+
+    #[test]
+    fn a_file_name_is_completed_after_a_command_that_takes_one() {
+        assert_eq!(file_prefix("/save notes/to"), Some("notes/to"));
+        assert_eq!(file_prefix("/system notes"), None);
+        assert_eq!(common_prefix(&["talk.md", "tally.md"]), "tal");
+        assert_eq!(common_prefix(&["äb", "äc"]), "ä");
+        assert_eq!(common_prefix(&Vec::<String>::new()), "");
+    }
+}
