@@ -84,7 +84,7 @@ fn a_line_of_ten_thousand_characters_arrives_whole() {
 /// Returns a chat whose answers only end when they are stopped.
 fn endless(flags: &str) -> Program {
     let program = format!("chat --model any --trace trace.jsonl {flags} --url");
-    Program::rtvoice(&program).arg(&endless_server::start())
+    Program::rtvoice(&program).arg(endless_server::start())
 }
 
 #[test]
