@@ -44,7 +44,8 @@ impl ExportFormat {
 
 /// Returns the conversation in a format; empty without any turn.
 pub fn export(model: &Model, format: ExportFormat) -> String {
-    let turns = model.entries.iter().filter(|entry| !entry.text.trim().is_empty());
+    let turns = model.entries.iter().filter(|entry| entry.speaker != SpeakerRole::Program);
+    let turns = turns.filter(|entry| !entry.text.trim().is_empty());
     let turns: Vec<String> = turns
         .map(|entry| match format {
             ExportFormat::Markdown => format!("## {}\n\n{}\n", name(entry), entry.text.trim()),
@@ -62,6 +63,7 @@ fn json_line(entry: &TurnEntry) -> String {
     let r#type = match entry.speaker {
         SpeakerRole::User => "user",
         SpeakerRole::Assistant => "assistant",
+        SpeakerRole::Program => "notice",
     };
     // Texts always have a representation in JSON.
     json::line(&ExportedTurn { r#type, text: &entry.text }).unwrap_or_default()
@@ -71,6 +73,7 @@ fn name(entry: &TurnEntry) -> &'static str {
     match entry.speaker {
         SpeakerRole::User => "You",
         SpeakerRole::Assistant => "Assistant",
+        SpeakerRole::Program => "Notice",
     }
 }
 
