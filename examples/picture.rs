@@ -7,7 +7,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
-use rtvoice::audio::api::{EchoMode, EchoStatus};
+use rtvoice::audio::api::{EchoMode, EchoReason, EchoStatus};
 use rtvoice::protocol::events::response::Usage;
 use rtvoice::session::io::{
     AssistantLine, ConnectionState, Notice, Ready, TurnState, UsageReport, UserUtterance,
@@ -105,6 +105,7 @@ fn call() -> Model {
     };
     let echo = EchoStatus {
         mode: EchoMode::Cancel,
+        reason: EchoReason::Configured,
         delay: Some(Duration::from_millis(60)),
         erl_db: Some(12.0),
         erle_db: Some(42.0),
