@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::call::caption_output::{CaptionOutput, CaptionTarget};
+use crate::call::captions::caption_output::{CaptionOutput, CaptionTarget};
+use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
 use crate::call::local::question_file::{self, QuestionFile};
 use crate::call::local::text_editor;
-use crate::call::progress::FileProgress;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, columns};
 use crate::captions::chinese::ChineseScript;

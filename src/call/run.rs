@@ -10,18 +10,18 @@ use crate::audio::api::StreamCounters;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::audio_error::audio_error;
-use crate::call::caption_output::CaptionOutput;
+use crate::call::captions::caption_output::CaptionOutput;
+use crate::call::captions::file_feed::{FileFeed, FileFeedOptions};
+use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
-use crate::call::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::local::question_file::QuestionFile;
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
-use crate::call::progress::FileProgress;
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;

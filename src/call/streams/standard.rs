@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::call::caption_output::CaptionFileError;
+use crate::call::captions::caption_output::CaptionFileError;
 use crate::error::{Error, Kind};
 use crate::ui::text::charset::Charset;
 

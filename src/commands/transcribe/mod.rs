@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
+use crate::call::captions::file_feed::{FileFeedOptions, Pace};
 use crate::call::clock::Clock;
-use crate::call::file_feed::{FileFeedOptions, Pace};
 use crate::call::local::question_file::QuestionFile;
 use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
 use crate::call::run::{Call, RunPosition, StdinMode, input_end_action};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audio::options::AudioSource;
-use crate::call::caption_output::{CaptionFile, CaptionOutput, CaptionTarget, ExistingFile};
+use crate::call::captions::caption_output::{CaptionFile, CaptionOutput, CaptionTarget, ExistingFile};
 use crate::captions::format::Format;
 use crate::cli::captions::{CaptionArgs, CaptionFormatArg};
 use crate::error::{Error, Kind};

@@ -1,0 +1,5 @@
+//! Captions of files: the input at its own pace, its progress, and caption files.
+
+pub(crate) mod caption_output;
+pub(crate) mod file_feed;
+pub(crate) mod progress;
