@@ -279,8 +279,7 @@ fn a_model_and_a_device_may_have_any_name() {
             in_use,
         };
         model.apply(NOW, &Notice::Devices(vec![entry(true), entry(false)]));
-        let mut editor = Editor::default();
-        editor.picker = Some(0);
+        let editor = Editor { picker: Some(0), ..Editor::default() };
         let (terminal, _) = screen((100, 24), &model, &editor);
         assert_frames_are_closed(&terminal, ligature);
         let drawn = terminal.backend().to_string();
