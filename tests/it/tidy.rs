@@ -78,9 +78,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("RwLock", &[], "a message does instead"),
 ];
 
-/// Where the time is asked: the program's clock, the thread that waits for the sound card, and the loop
-/// of the embedded endpoint, which is a program of its own.
-const CLOCKS: &[&str] = &["src/call/clock.rs", "src/audio/thread/mod.rs", "src/server/demo/drive.rs"];
+/// Where the time is read: the program's clock, and the thread that waits for the sound card.
+const CLOCKS: &[&str] = &["src/call/clock.rs", "src/audio/thread/mod.rs"];
 
 /// What takes time without bound, or may: heap, locks, system calls, output, panics.
 const NOT_IN_A_CALLBACK: &[&str] = &[
