@@ -82,7 +82,7 @@ impl Calls {
     }
 }
 
-/// The recording twice, with so much silence in between in addition to its own, and a second behind.
+/// The recording twice, with extra silence between and a second of it at the end.
 fn hello_twice(seconds: usize) -> Sound {
     let hello = speech::hello();
     let silence = vec![0.0; hello.rate * seconds];

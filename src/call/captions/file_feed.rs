@@ -121,7 +121,7 @@ impl FileFeed {
         self.schedule.next
     }
 
-    /// Returns the next input, while so much speech is `waiting` for its captions.
+    /// Returns the next input; `waiting` is the duration of speech without captions so far.
     pub(crate) fn next(&mut self, now: Duration, waiting: Duration) -> Input {
         if self.state == FeedState::Reading
             && let Some(report) = self.read()

@@ -109,7 +109,7 @@ fn is_of_one_file(error: &Error) -> bool {
     }
 }
 
-/// Returns what is heard, and each file with the name under which its captions stand.
+/// Returns the inputs, and for files the heading of their captions.
 fn inputs(
     args: &Transcribe,
     settings: &ResolvedSettings,
@@ -144,7 +144,7 @@ struct Run<'a> {
     target: &'a Target,
     position: RunPosition,
     hints: TranscriptionHints,
-    /// What is said before the first one.
+    /// Notices before the first input.
     notes: Vec<String>,
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn short() -> Sound {
     hello().between(0..1_200)
 }
 
-/// Returns the recording twice, with so much silence in between that the answer to the first has begun.
+/// Returns the recording twice, with enough silence between for the first answer to begin.
 pub(crate) fn hello_over_the_answer() -> Sound {
     let hello = hello();
     let silence = vec![0.0; hello.rate * 22 / 10];

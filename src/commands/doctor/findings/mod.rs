@@ -99,7 +99,7 @@ fn ended(check: Check, seen: &ProbeObservations) -> DoctorFinding {
 struct FindingTexts<'a> {
     check: Check,
     part: Capability,
-    /// What is said when it came.
+    /// Message if it came.
     fine: &'a str,
     refused: Level,
     silent: Level,

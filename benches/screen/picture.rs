@@ -1,5 +1,7 @@
 //! Draws the screen of a sample call as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light]`.
 
+mod notices;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -9,9 +11,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use rtvoice::audio::api::{EchoMode, EchoReason, EchoStatus};
 use rtvoice::protocol::events::response::Usage;
-use rtvoice::session::io::{
-    AssistantLine, ConnectionState, Notice, Ready, TurnState, UsageReport, UserUtterance,
-};
+use rtvoice::session::io::{ConnectionState, Notice, Ready, TurnState, UsageReport};
 use rtvoice::ui::input::editor::Editor;
 use rtvoice::ui::model::{CallInfo, Model, TurnDetectionKind};
 use rtvoice::ui::view;
@@ -20,6 +20,8 @@ use rtvoice::ui::view::meter::ballistics::MeterLevel;
 use rtvoice::ui::view::meter::wave::Wave;
 use rtvoice::ui::view::state::{LiveStatus, ScreenState};
 use rtvoice::ui::view::theme::Theme;
+
+use crate::notices::{assistant, user};
 
 /// Size of a cell in pixels.
 const CELL: (u16, u16) = (9, 19);
@@ -117,19 +119,19 @@ fn call() -> Model {
         (1, Notice::Connection(ConnectionState::Live)),
         (1, Notice::Ready(ready)),
         (1, Notice::SpeakNow),
-        (3, assistant("a1", "Hello! What would you like to know?", "")),
+        (3, assistant("a1", ("Hello! What would you like to know?", ""), true)),
         (9, user("u1", "Tell me about the sea.")),
         (
             11,
             assistant(
                 "a2",
-                "The sea covers most of the earth,",
-                " and it is deeper than the mountains are high.",
+                ("The sea covers most of the earth,", " and it is deeper than the mountains are high."),
+                true,
             ),
         ),
         (19, Notice::Info("the microphone is now USB Headset".to_owned())),
         (23, user("u2", question)),
-        (25, assistant("a3", ANSWER, "")),
+        (25, assistant("a3", (ANSWER, ""), true)),
         (25, Notice::Turn(TurnState::Assistant)),
         (25, Notice::Usage(Box::new(usage))),
         (25, Notice::Echo(echo)),
@@ -137,28 +139,6 @@ fn call() -> Model {
         model.apply(seconds(at), &notice);
     }
     model
-}
-
-fn user(item_id: &str, text: &str) -> Notice {
-    Notice::User(UserUtterance {
-        item_id: item_id.to_owned(),
-        text: text.to_owned(),
-        is_final: true,
-        after: None,
-        spoken: None,
-        has_failed: false,
-    })
-}
-
-fn assistant(item_id: &str, heard: &str, unheard: &str) -> Notice {
-    Notice::Assistant(AssistantLine {
-        item_id: item_id.to_owned(),
-        text: format!("{heard}{unheard}"),
-        is_final: true,
-        heard_ms: Some(2_100),
-        heard_bytes: heard.len(),
-        interrupted: !unheard.is_empty(),
-    })
 }
 
 /// Draws cells of one style as one text of fixed length, so that every font fits the grid.

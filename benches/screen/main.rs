@@ -1,12 +1,14 @@
 //! How long a frame of the screen takes at 200x50: independent of what scrolled away, linear in what changed.
 
+mod notices;
+
 use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use rtvoice::session::io::{AssistantLine, ConnectionState, Notice, UserUtterance};
+use rtvoice::session::io::{ConnectionState, Notice};
 use rtvoice::ui::input::editor::Editor;
 use rtvoice::ui::model::{CallInfo, Model};
 use rtvoice::ui::view;
@@ -15,6 +17,8 @@ use rtvoice::ui::view::meter::ballistics::MeterLevel;
 use rtvoice::ui::view::meter::wave::Wave;
 use rtvoice::ui::view::state::{LiveStatus, ScreenState};
 use rtvoice::ui::view::theme::Theme;
+
+use crate::notices::{assistant, user};
 
 /// Words of the whole conversation.
 const LENGTHS: [usize; 3] = [1_000, 10_000, 100_000];
@@ -47,7 +51,7 @@ impl Call {
                 "Could you say that again, please, and a little slower? ".repeat(WORDS_PER_TURN / 10);
             model.apply(Duration::ZERO, &user(&format!("u{turn}"), &question));
             let answer = answer(WORDS_PER_TURN);
-            model.apply(Duration::ZERO, &assistant(&format!("a{turn}"), &answer));
+            model.apply(Duration::ZERO, &assistant(&format!("a{turn}"), (&answer, ""), false));
         }
         let terminal = Terminal::new(TestBackend::new(200, 50)).expect("a buffer is a terminal");
         let (editor, layout) = (Editor::default(), ConversationLayout::default());
@@ -76,28 +80,6 @@ fn answer(words: usize) -> String {
     let section = "A **ring buffer** holds `capacity` items:\n\n- the first item\n- the second item\n\n\
                    | a | b |\n|---|---|\n| one | two |\n\n環形緩衝區的**容量固定。**不會等待。\n\n";
     section.repeat(words / section.split(' ').count() + 1)
-}
-
-fn user(item_id: &str, text: &str) -> Notice {
-    Notice::User(UserUtterance {
-        item_id: item_id.to_owned(),
-        text: text.to_owned(),
-        is_final: true,
-        after: None,
-        spoken: None,
-        has_failed: false,
-    })
-}
-
-fn assistant(item_id: &str, text: &str) -> Notice {
-    Notice::Assistant(AssistantLine {
-        item_id: item_id.to_owned(),
-        text: text.to_owned(),
-        is_final: false,
-        heard_ms: Some(0),
-        heard_bytes: text.len(),
-        interrupted: false,
-    })
 }
 
 #[divan::bench(args = LENGTHS)]
@@ -134,7 +116,7 @@ fn stream_an_answer(bencher: Bencher<'_, '_>, words: usize) {
     bencher.counter(ItemsCount::new(words)).with_inputs(|| Call::new(words)).bench_local_values(
         |mut call| {
             for end in &starts {
-                call.model.apply(Duration::ZERO, &assistant("last", &answer[..*end]));
+                call.model.apply(Duration::ZERO, &assistant("last", (&answer[..*end], ""), false));
                 call.draw();
             }
         },
