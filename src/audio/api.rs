@@ -96,6 +96,43 @@ impl AudioEvent {
     }
 }
 
+/// Volume of the speaker in percent, linear in amplitude.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume(u8);
+
+impl Volume {
+    /// Full volume.
+    pub const FULL: Self = Self(100);
+
+    /// Returns the volume of `percent`; more than 100 is full volume.
+    pub fn clamped(percent: u32) -> Self {
+        u8::try_from(percent).map_or(Self::FULL, |percent| Self(percent.min(Self::FULL.0)))
+    }
+
+    /// Returns the percentage, 0 to 100.
+    pub fn percent(self) -> u8 {
+        self.0
+    }
+
+    /// Returns the factor for samples, 0 to 1.
+    pub fn gain(self) -> f32 {
+        f32::from(self.0) / f32::from(Self::FULL.0)
+    }
+
+    /// Returns the volume `steps` of 5 % louder, or softer if negative.
+    #[must_use]
+    pub fn stepped(self, steps: i32) -> Self {
+        let percent = i32::from(self.0) + 5 * steps;
+        Self::clamped(u32::try_from(percent).unwrap_or(0))
+    }
+}
+
+impl Default for Volume {
+    fn default() -> Self {
+        Self::FULL
+    }
+}
+
 /// The direction of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -281,6 +318,7 @@ pub(crate) enum AudioCommand {
     EndClip(ClipId),
     Flush,
     Duck(Duck),
+    SetVolume(Volume),
     Mute(Mute),
     /// The server reported speech.
     ServerSpeech,

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::audio::api::{AudioCommand, AudioEvent, DeviceRequest, Direction, Duck, Mute};
+use crate::audio::api::{AudioCommand, AudioEvent, DeviceRequest, Direction, Duck, Mute, Volume};
 use crate::audio::device::handle::Waker;
 use crate::audio::device::select::{ListDetail, ListedDevice};
 use crate::audio::error::AudioError;
@@ -99,6 +99,11 @@ impl Control {
     /// too.
     pub fn set_duck(&self, duck: Duck) {
         self.send(AudioCommand::Duck(duck));
+    }
+
+    /// Sets the volume of the speaker; files and pipes keep the level of the endpoint.
+    pub fn set_volume(&self, volume: Volume) {
+        self.send(AudioCommand::SetVolume(volume));
     }
 
     /// Mutes or unmutes the microphone.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::audio::api::{DeviceRequest, EchoMode, MuteMode};
+use crate::audio::api::{DeviceRequest, EchoMode, MuteMode, Volume};
 use crate::audio::error::AudioError;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::media_file::TrackSelection;
@@ -30,10 +30,22 @@ pub struct AudioOptions {
     pub wire_in: SampleRate,
     /// Rate of the frames from the server.
     pub wire_out: SampleRate,
+    /// Volume of the speaker; files and pipes keep the level of the endpoint.
+    pub volume: Volume,
     /// How muting works.
     pub mute: MuteMode,
     /// Processing of the microphone signal.
     pub processing: Processing,
+}
+
+impl AudioOptions {
+    /// Returns the volume of the speaker, if there is one.
+    pub fn speaker_volume(&self) -> Option<Volume> {
+        match self.output {
+            AudioSink::Device(_) => Some(self.volume),
+            AudioSink::File(_) | AudioSink::Stdout | AudioSink::Null => None,
+        }
+    }
 }
 
 impl Default for AudioOptions {
@@ -48,6 +60,7 @@ impl Default for AudioOptions {
             prebuffer: Duration::from_millis(60),
             wire_in: SampleRate::HZ_24000,
             wire_out: SampleRate::HZ_24000,
+            volume: Volume::FULL,
             mute: MuteMode::Soft,
             processing: Processing::NONE,
         }

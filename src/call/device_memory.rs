@@ -1,14 +1,15 @@
-//! Device memory: remembers devices chosen during a call, per profile.
+//! Memory for what is chosen during a call: devices and volume, per profile.
 
 use std::path::PathBuf;
 
 use crate::audio::api::Direction;
-use crate::config::state::{DeviceKind, StateFile};
+use crate::config::settings::Setting;
+use crate::config::state::StateFile;
 
 /// Name of the system default device.
 const DEFAULT: &str = "default";
 
-/// State file and profile of the remembered devices.
+/// State file and profile of the remembered settings.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceMemory {
     /// None without a home directory.
@@ -18,21 +19,29 @@ pub(crate) struct DeviceMemory {
 
 impl DeviceMemory {
     /// Remembers a device by its id, or the system default; returns a message on failure.
-    pub(crate) fn choice(&self, direction: Direction, id: Option<&str>) -> Option<String> {
-        let Some(path) = &self.path else {
-            return Some("cannot remember the device: set HOME or XDG_STATE_HOME".to_owned());
+    pub(crate) fn device(&self, direction: Direction, id: Option<&str>) -> Option<String> {
+        let setting = match direction {
+            Direction::Input => Setting::Input,
+            Direction::Output => Setting::Output,
         };
-        let kind = match direction {
-            Direction::Input => DeviceKind::Input,
-            Direction::Output => DeviceKind::Output,
+        self.remember("the device", setting, id.unwrap_or(DEFAULT))
+    }
+
+    /// Remembers the volume; returns a message on failure.
+    pub(crate) fn volume(&self, percent: u8) -> Option<String> {
+        self.remember("the volume", Setting::Volume, &percent.to_string())
+    }
+
+    fn remember(&self, what: &str, setting: Setting, text: &str) -> Option<String> {
+        let Some(path) = &self.path else {
+            return Some(format!("cannot remember {what}: set HOME or XDG_STATE_HOME"));
         };
         // Read again, because another call may have written meanwhile.
         let (mut remembered, warning) = StateFile::read_or_set_aside(path);
-        remembered.set(&self.profile, kind, id.unwrap_or(DEFAULT));
-        let written = remembered.write(path);
-        let failed = written
-            .err()
-            .map(|error| format!("cannot remember the device: cannot write {}: {error}", path.display()));
+        remembered.set(&self.profile, setting, text);
+        let failed = remembered.write(path).err();
+        let failed =
+            failed.map(|error| format!("cannot remember {what}: cannot write {}: {error}", path.display()));
         failed.or(warning)
     }
 }

@@ -162,6 +162,12 @@ impl CallDriver {
             (Output::SetMuted(muted), Some(audio)) => {
                 audio.control.set_mute(if muted { Mute::Muted } else { Mute::Live });
             }
+            (Output::SetVolume(volume), Some(audio)) => {
+                audio.control.set_volume(volume);
+                if let Some(message) = self.device_memory.volume(volume.percent()) {
+                    self.show(now, &Notice::Error { code: None, message })?;
+                }
+            }
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
             (Output::UseDevice(direction, id), Some(audio)) => {
                 let request = id.map_or(DeviceRequest::Default, DeviceRequest::Named);
@@ -175,6 +181,7 @@ impl CallDriver {
                 | Output::Duck
                 | Output::Unduck
                 | Output::SetMuted(_)
+                | Output::SetVolume(_)
                 | Output::ListDevices
                 | Output::UseDevice(..),
                 None,
@@ -311,7 +318,7 @@ impl CallDriver {
             return None;
         }
         if let AudioEvent::DeviceSelected(direction, id) = &event {
-            let failure = self.device_memory.choice(*direction, id.as_deref());
+            let failure = self.device_memory.device(*direction, id.as_deref());
             return failure.map(|failure| Input::Audio(AudioEvent::Lost(failure)));
         }
         Some(Input::Audio(event))

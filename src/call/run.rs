@@ -221,6 +221,7 @@ impl Call<'_> {
             demo: self.target.is_demo(),
             manual_turns: self.has_manual_turns(),
             text_only: matches!(self.plan.mode, Mode::Chat | Mode::Ask),
+            volume: self.audio_options.as_ref().and_then(AudioOptions::speaker_volume),
         };
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
@@ -364,6 +365,7 @@ async fn wait_for_hang_up(
             Some(UserCommand::Say(text)) => messages.push(text),
             Some(
                 UserCommand::SetMuted(_)
+                | UserCommand::SetVolume(_)
                 | UserCommand::Interrupt
                 | UserCommand::BeginTurn
                 | UserCommand::EndTurn
@@ -376,6 +378,7 @@ async fn wait_for_hang_up(
                 | UserCommand::Instruct(_)
                 | UserCommand::ChangeModel(_)
                 | UserCommand::ChangeVoice(_)
+                | UserCommand::ChangeSpeed(_)
                 | UserCommand::Local(_)
                 | UserCommand::LinesEnded,
             ) => {}

@@ -103,7 +103,7 @@ fn arg(declaration: &'static Declaration, flag: Flag) -> Arg {
         | ValueKind::Secret
         | ValueKind::Integer(_)
         | ValueKind::Positive
-        | ValueKind::Ratio
+        | ValueKind::Decimal(_)
         | ValueKind::List
         | ValueKind::Table => arg.value_parser(|text: &str| {
             kind.parse(text).ok_or_else(|| format!("{} is needed", kind.expected()))

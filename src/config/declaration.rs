@@ -89,8 +89,8 @@ pub enum ValueKind {
     Integer(RangeInclusive<u32>),
     /// Number above 0.
     Positive,
-    /// Number from 0 to 1.
-    Ratio,
+    /// Number in a range.
+    Decimal(RangeInclusive<f64>),
     /// One of a few words.
     Choice(fn() -> Vec<PossibleValue>),
     /// List of texts.
@@ -203,7 +203,9 @@ impl ValueKind {
                 let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
                 number.map(Value::Float)
             }
-            Self::Ratio => text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).map(Value::Float),
+            Self::Decimal(range) => {
+                text.parse().ok().filter(|number| range.contains(number)).map(Value::Float)
+            }
             Self::Choice(_) => {
                 self.words().iter().any(|word| word == text).then(|| Value::Text(text.to_owned()))
             }
@@ -222,7 +224,7 @@ impl ValueKind {
         match self {
             Self::Integer(range) => Some(format!("{} to {}", range.start(), range.end())),
             Self::Positive => Some("above 0".to_owned()),
-            Self::Ratio => Some("0 to 1".to_owned()),
+            Self::Decimal(range) => Some(format!("{} to {}", range.start(), range.end())),
             Self::Choice(_) => Some(self.words().join(", ")),
             Self::Text | Self::Path | Self::Secret | Self::Bool | Self::List | Self::Table => None,
         }
@@ -235,7 +237,7 @@ impl ValueKind {
             Self::Bool => "true or false".to_owned(),
             Self::Integer(range) => format!("a number from {} to {}", range.start(), range.end()),
             Self::Positive => "a number above 0".to_owned(),
-            Self::Ratio => "a number from 0 to 1".to_owned(),
+            Self::Decimal(range) => format!("a number from {} to {}", range.start(), range.end()),
             Self::Choice(_) => format!("one of {}", self.words().join(", ")),
             Self::List => "a list of texts, as in [\"A\", \"B\"]".to_owned(),
             Self::Table => "a table".to_owned(),

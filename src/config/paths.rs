@@ -12,7 +12,7 @@ pub fn config_file() -> Option<PathBuf> {
         .map(|path| path.join(name))
 }
 
-/// Returns the path of the remembered devices, which may be absent:
+/// Returns the path of the remembered settings, which may be absent:
 /// `$XDG_STATE_HOME/rtvoice/devices.json`, else `~/.local/state/rtvoice/devices.json`. None without a home.
 pub fn devices_file() -> Option<PathBuf> {
     state_file("rtvoice/devices.json")

@@ -1,4 +1,4 @@
-//! Sources of settings outside the command line: environment, `.env`, configuration file, remembered devices.
+//! Sources of settings outside the command line: environment, `.env`, configuration file, remembered settings.
 
 use std::collections::HashMap;
 #[cfg(unix)]

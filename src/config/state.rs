@@ -1,4 +1,4 @@
-//! Devices chosen during a call, by profile, in a file apart from the user's configuration.
+//! Settings changed during a call, by profile, in a file apart from the user's configuration.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,40 +11,15 @@ use crate::config::regular_file::{self, FileReadError};
 use crate::config::settings::Setting;
 use crate::files::{self, Permissions};
 
-/// Remembered devices.
+/// Remembered settings: by profile, the text of each setting by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StateFile {
-    profiles: BTreeMap<String, RememberedDevices>,
+    profiles: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Devices of a profile, as in `--input` and `--output`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct RememberedDevices {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    input: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    output: Option<String>,
-}
-
-/// Direction of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// Microphone.
-    Input,
-    /// Speaker.
-    Output,
-}
-
-impl DeviceKind {
-    /// Returns the setting that names it.
-    pub fn setting(self) -> Setting {
-        match self {
-            Self::Input => Setting::Input,
-            Self::Output => Setting::Output,
-        }
-    }
-}
+/// Settings that are remembered when they change during a call.
+pub const REMEMBERED: [Setting; 3] = [Setting::Input, Setting::Output, Setting::Volume];
 
 impl StateFile {
     /// Reads the file at `path`; an absent one is empty. A damaged one is renamed for inspection, since no call may
@@ -60,35 +35,30 @@ impl StateFile {
                 | FileReadError::NotAFile(_)
                 | FileReadError::Io(_)),
             ) => {
-                let warning = format!("remembered devices are ignored: cannot read {name}: {error}");
+                let warning = format!("remembered settings are ignored: cannot read {name}: {error}");
                 return (Self::default(), Some(warning));
             }
         };
         match serde_json::from_slice(&bytes) {
             Ok(remembered) => (remembered, None),
             Err(error) => {
-                let warning = format!("remembered devices are ignored: {name} is damaged ({error})");
+                let warning = format!("remembered settings are ignored: {name} is damaged ({error})");
                 (Self::default(), Some(format!("{warning}; {}", set_aside(path))))
             }
         }
     }
 
-    /// Returns the device of a profile.
-    pub fn get(&self, profile: &str, kind: DeviceKind) -> Option<&str> {
-        let chosen = self.profiles.get(profile)?;
-        match kind {
-            DeviceKind::Input => chosen.input.as_deref(),
-            DeviceKind::Output => chosen.output.as_deref(),
-        }
+    /// Returns the text of a setting.
+    pub fn get(&self, profile: &str, setting: Setting) -> Option<&str> {
+        self.profiles.get(profile)?.get(setting.name()).map(String::as_str)
     }
 
-    /// Sets the device of a profile.
-    pub fn set(&mut self, profile: &str, kind: DeviceKind, device: &str) {
-        let chosen = self.profiles.entry(profile.to_owned()).or_default();
-        match kind {
-            DeviceKind::Input => chosen.input = Some(device.to_owned()),
-            DeviceKind::Output => chosen.output = Some(device.to_owned()),
-        }
+    /// Sets the text of a setting.
+    pub fn set(&mut self, profile: &str, setting: Setting, text: &str) {
+        self.profiles
+            .entry(profile.to_owned())
+            .or_default()
+            .insert(setting.name().to_owned(), text.to_owned());
     }
 
     /// Writes the file at `path` atomically and creates its folder.
@@ -130,16 +100,16 @@ mod tests {
         let path = directory.path().join("state/rtvoice/devices.json");
         assert_eq!(read(&path), StateFile::default());
         let mut remembered = StateFile::default();
-        remembered.set("work", DeviceKind::Input, "pulseaudio:usb \"quoted\"");
-        remembered.set("openai", DeviceKind::Output, "default");
+        remembered.set("work", Setting::Input, "pulseaudio:usb \"quoted\"");
+        remembered.set("openai", Setting::Output, "default");
         remembered.write(&path).unwrap();
-        remembered.set("work", DeviceKind::Input, "pulseaudio:other");
+        remembered.set("work", Setting::Input, "pulseaudio:other");
         remembered.write(&path).unwrap();
         let read = read(&path);
         assert_eq!(read, remembered);
-        assert_eq!(read.get("work", DeviceKind::Input), Some("pulseaudio:other"));
+        assert_eq!(read.get("work", Setting::Input), Some("pulseaudio:other"));
         assert_eq!(
-            (read.get("work", DeviceKind::Output), read.get("openai", DeviceKind::Output)),
+            (read.get("work", Setting::Output), read.get("openai", Setting::Output)),
             (None, Some("default"))
         );
         let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
@@ -161,7 +131,7 @@ mod tests {
             assert_eq!(fs::read(&aside).unwrap(), damaged);
             // The next choice is remembered again.
             let mut remembered = read(&path);
-            remembered.set("work", DeviceKind::Input, "mic");
+            remembered.set("work", Setting::Input, "mic");
             remembered.write(&path).unwrap();
             assert_eq!(read(&path), remembered);
         }

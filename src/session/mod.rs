@@ -276,6 +276,10 @@ impl Session {
             UserCommand::BeginTurn => turns.begin_turn(peers),
             UserCommand::EndTurn => turns.end_turn(peers),
             UserCommand::SwitchTurn => turns.toggle_turn(peers),
+            UserCommand::SetVolume(volume) => {
+                peers.cx.outputs.push(Output::SetVolume(volume));
+                peers.cx.show(Notice::Volume(volume));
+            }
             UserCommand::ListDevices => peers.cx.outputs.push(Output::ListDevices),
             UserCommand::UseDevice(side, id) => peers.cx.outputs.push(Output::UseDevice(side, id)),
             // Without any line, standard input was merely left open; an input that ends has its own end.
@@ -290,6 +294,7 @@ impl Session {
             UserCommand::Instruct(instructions) => self.instruct(now, instructions),
             UserCommand::ChangeModel(model) => self.change_model(now, model),
             UserCommand::ChangeVoice(voice) => self.change_voice(now, voice),
+            UserCommand::ChangeSpeed(percent) => self.change_speed(now, percent),
             UserCommand::Local(request) => peers.cx.outputs.push(Output::Local(request)),
             UserCommand::HangUp(reason) => self.hang_up(now, reason),
         }

@@ -63,17 +63,30 @@ impl Session {
     /// Changes the system instructions.
     pub(super) fn instruct(&mut self, now: Duration, instructions: String) {
         self.plan.settings.instructions = Some(instructions.clone());
+        self.update(now, SessionSettings { instructions: Some(instructions), ..SessionSettings::default() });
+        self.outputs.info("instructions changed");
+    }
+
+    /// Changes the speed of speech, which endpoints accept between responses only.
+    pub(super) fn change_speed(&mut self, now: Duration, percent: u32) {
+        if self.responses.is_active() {
+            self.outputs.info("stop the answer first, or wait for its end");
+            return;
+        }
+        let speed = Some(f64::from(percent) / 100.0);
+        self.plan.settings.speed = speed;
+        self.update(now, SessionSettings { speed, ..SessionSettings::default() });
+        self.outputs.info(format!("speed of speech {percent} %"));
+    }
+
+    /// Changes settings of the connection in use; the next one gets them from the plan.
+    fn update(&mut self, now: Duration, settings: SessionSettings) {
+        self.drop_standby();
         if self.connection.is_live() {
-            let settings = SessionSettings {
-                kind: self.plan.settings.kind,
-                instructions: Some(instructions),
-                ..SessionSettings::default()
-            };
+            let settings = SessionSettings { kind: self.plan.settings.kind, ..settings };
             let update = ClientBody::SessionUpdate(Box::new(settings));
-            self.drop_standby();
             self.connection.send(now, update, RequestKind::SessionUpdate, &mut self.outputs);
         }
-        self.outputs.info("instructions changed");
     }
 
     /// Continues with another model, which is fixed once a connection is open.

@@ -9,7 +9,7 @@ use rtrb::RingBuffer;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::audio::api::{AudioCommand, AudioEvent, Duck, Mute, StreamCounters};
+use crate::audio::api::{AudioCommand, AudioEvent, Duck, Mute, StreamCounters, Volume};
 use crate::audio::capture::framing::{self, CaptureFramer, CaptureParts};
 use crate::audio::capture::processing::{Processor, ProcessorParts};
 use crate::audio::device::block_size::{AudibleState, SpeakerDemand};
@@ -167,6 +167,11 @@ impl Engine {
         self.shared.ducked.store(duck == Duck::Down, Ordering::Release);
     }
 
+    /// Sets the volume of the speaker within milliseconds of the next block.
+    pub fn set_volume(&mut self, volume: Volume) {
+        self.shared.volume.set(volume);
+    }
+
     /// Mutes or unmutes the microphone.
     pub fn set_mute(&mut self, mute: Mute) {
         self.microphone.set_mute(mute);
@@ -300,6 +305,7 @@ impl Engine {
             AudioCommand::EndClip(clip) => self.end_clip(clip),
             AudioCommand::Flush => self.flush(),
             AudioCommand::Duck(duck) => self.set_duck(duck),
+            AudioCommand::SetVolume(volume) => self.set_volume(volume),
             AudioCommand::Mute(mute) => self.set_mute(mute),
             AudioCommand::ServerSpeech => self.microphone.note_server_speech(),
             AudioCommand::Record => self.begin_recording(),

@@ -17,7 +17,7 @@ const FADE_OUT_MS: u32 = 5;
 const FADE_IN_MS: u32 = 2;
 /// Gain while ducked: -16 dB, still audible.
 const DUCKED: f32 = 0.16;
-/// Ramp of ducking.
+/// Ramp of ducking and of a change of volume.
 const DUCK_MS: u32 = 20;
 /// Time constant of the decay after an abrupt end.
 const DECAY_MS: f32 = 0.5;
@@ -67,7 +67,7 @@ pub struct PlaybackCallback {
     reference: Option<Producer<f32>>,
     /// Receives the same for a recording.
     tap: Option<Producer<f32>>,
-    /// Current gain, between [`DUCKED`] and 1.
+    /// Current gain of volume and ducking.
     gain: f32,
     gain_step: f32,
     /// Number of the last completed flush.
@@ -77,6 +77,12 @@ pub struct PlaybackCallback {
     fade_out_samples: usize,
     fade_in_samples: usize,
     decay: f32,
+}
+
+/// Returns the gain of volume and ducking.
+fn target_gain(shared: &CallbackCounters) -> f32 {
+    let ducked = if shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
+    shared.volume.get().gain() * ducked
 }
 
 /// State of the ring.
@@ -99,13 +105,13 @@ impl PlaybackCallback {
         // Flushes requested from a former device do not concern this one.
         let flushed = shared.flush_requested.load(Ordering::Acquire);
         Self {
+            gain: target_gain(&shared),
             ring,
             shared,
             tap: None,
             state: RingState::Playing,
             flushed,
             reference: None,
-            gain: 1.0,
             gain_step: (1.0 - DUCKED) / samples(DUCK_MS) as f32,
             last: 0.0,
             fade_out_samples: samples(FADE_OUT_MS),
@@ -154,7 +160,7 @@ impl PlaybackCallback {
         if count > 0 && self.state == RingState::Underrun {
             self.state = RingState::FadeIn(self.fade_in_samples);
         }
-        let target = if self.shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
+        let target = target_gain(&self.shared);
         for (frame, sample) in output.chunks_exact_mut(channels).zip(chunk) {
             self.gain += (target - self.gain).clamp(-self.gain_step, self.gain_step);
             self.last =
@@ -234,6 +240,7 @@ mod tests {
     use rtrb::RingBuffer;
 
     use super::*;
+    use crate::audio::api::Volume;
 
     fn playback(capacity: usize) -> (Producer<f32>, PlaybackCallback, Arc<CallbackCounters>) {
         let shared = Arc::new(CallbackCounters::default());
@@ -326,6 +333,36 @@ mod tests {
         shared.ducked.store(false, Ordering::Release);
         playback.on_output(&mut output, 1);
         assert_eq!((output[2_999], load(&shared.taken)), (0.5, 6_000));
+    }
+
+    #[test]
+    fn the_volume_scales_what_is_played_and_the_reference_without_a_click() {
+        let (mut ring, playback, shared) = playback(20_000);
+        let (reference, mut received) = RingBuffer::new(20_000);
+        let mut playback = playback.with_reference(Some(reference));
+        for (percent, expected) in [(50, 0.25), (0, 0.0), (100, 0.5), (20, 0.1)] {
+            ring.push_entire_slice(&[0.5; 3_000]).unwrap();
+            shared.volume.set(Volume::clamped(percent));
+            let mut output = [0.0; 3_000];
+            playback.on_output(&mut output, 1);
+            let last = output[2_999];
+            assert!((last - expected).abs() < 1e-4, "{percent} %: {last}");
+            assert!(output.windows(2).all(|pair| (pair[1] - pair[0]).abs() < 0.001), "it does not click");
+            let received: Vec<f32> = std::iter::from_fn(|| received.pop().ok()).collect();
+            assert!(received == output, "the canceller's reference is what was played");
+        }
+    }
+
+    #[test]
+    fn a_reopened_speaker_begins_at_the_chosen_volume() {
+        let (_ring, _playback, shared) = playback(10);
+        shared.volume.set(Volume::clamped(20));
+        let (mut ring, consumer) = RingBuffer::new(10);
+        let mut reopened = PlaybackCallback::new(consumer, shared, SampleRate(48_000));
+        ring.push_entire_slice(&[0.5; 10]).unwrap();
+        let mut output = [0.0; 10];
+        reopened.on_output(&mut output, 1);
+        assert!(output.iter().all(|sample| (sample - 0.1).abs() < 1e-6), "{output:?}");
     }
 
     #[test]

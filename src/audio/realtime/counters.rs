@@ -1,6 +1,8 @@
 //! Atomics shared by the callbacks and the engine.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use crate::audio::api::Volume;
 
 /// Counters and flags of one pair of callbacks. Counters are `Relaxed`, handovers `Acquire`/`Release`.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub struct CallbackCounters {
     pub largest_block: AtomicU64,
     /// Whether playback is ducked; set by the engine.
     pub ducked: AtomicBool,
+    /// Volume of the speaker; set by the engine.
+    pub volume: SharedVolume,
     /// Whether an empty ring is an underrun; set by the engine while a clip plays.
     pub expecting: AtomicBool,
     /// Underruns.
@@ -33,5 +37,27 @@ impl CallbackCounters {
     /// Adds to a counter written only by the calling thread.
     pub(crate) fn add(counter: &AtomicU64, more: u64) {
         counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Release);
+    }
+}
+
+/// A volume shared by the engine, which sets it, and the playback callback.
+#[derive(Debug)]
+pub struct SharedVolume(AtomicU8);
+
+impl Default for SharedVolume {
+    fn default() -> Self {
+        Self(AtomicU8::new(Volume::FULL.percent()))
+    }
+}
+
+impl SharedVolume {
+    /// Sets the volume.
+    pub fn set(&self, volume: Volume) {
+        self.0.store(volume.percent(), Ordering::Relaxed);
+    }
+
+    /// Returns the volume.
+    pub fn get(&self) -> Volume {
+        Volume::clamped(u32::from(self.0.load(Ordering::Relaxed)))
     }
 }

@@ -118,6 +118,9 @@ impl Runner {
             Some(path) => engine.set_recorder(Recorder::new(path, mic.resubscribe())?, playback),
             None => playback,
         };
+        if let OpenOutput::Device(..) = &output {
+            engine.set_volume(options.volume);
+        }
         let output = output.connect(playback, (&engine, waker.clone()))?;
         let input = input.connect(capture, options, (&engine, waker.clone()));
         let watcher = match (&input, &output) {
@@ -160,6 +163,12 @@ impl Runner {
                     AudioCommand::ListDevices => self.enumerator.start(),
                     AudioCommand::Mute(mute) => self.mute(now, mute),
                     AudioCommand::Poll => {}
+                    // A file keeps the level that the endpoint sent.
+                    AudioCommand::SetVolume(volume) => {
+                        if let OutputTarget::Device(_) = &self.output {
+                            self.engine.set_volume(volume);
+                        }
+                    }
                     AudioCommand::Play { clip, frame } => {
                         if let OutputTarget::Paced(output) = &mut self.output {
                             output.make_room(now, &mut self.engine);

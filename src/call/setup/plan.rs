@@ -32,6 +32,7 @@ pub(crate) fn talk(call: &ResolvedSettings, at_input_end: InputEndAction) -> Res
     settings.input_format = Some(format(call, Setting::InputFormat, Setting::InputRate)?);
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
     settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
+    settings.speed = call.in_force.float(Setting::Speed);
     settings.transcription = FieldUpdate::Set(transcription(call));
     let TurnDetectionPlan { server, local } = turn_detection::detection(call, TurnHandling::Answered)?;
     settings.turn_detection = server;
@@ -94,6 +95,7 @@ pub(crate) fn audio(
         prebuffer: ms(Setting::PrebufferMs, default.prebuffer),
         wire_in: plan.input_rate(),
         wire_out: plan.output_rate(),
+        volume: call.volume(),
         mute: match call.in_force.choice(Setting::Mute) {
             Some(MuteSetting::Hard) => MuteMode::Hard,
             Some(MuteSetting::Soft) | None => MuteMode::Soft,

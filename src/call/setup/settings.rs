@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::audio::api::DeviceRequest;
+use crate::audio::api::{DeviceRequest, Volume};
 use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::device_memory::DeviceMemory;
 use crate::call::local::question_file::QuestionFile;
@@ -79,6 +79,11 @@ impl ResolvedSettings {
         }
     }
 
+    /// Returns the volume of the speaker.
+    pub(crate) fn volume(&self) -> Volume {
+        self.in_force.integer(Setting::Volume).map_or(Volume::FULL, Volume::clamped)
+    }
+
     /// Returns the device chosen in an earlier call. The call must not fail if it has been unplugged since.
     fn remembered(&self, setting: Setting) -> Option<String> {
         let value = self.in_force.get(setting)?;
@@ -86,7 +91,7 @@ impl ResolvedSettings {
         (value.origin == ValueOrigin::Remembered).then(|| text.to_owned())
     }
 
-    /// Returns the memory for devices chosen in the call.
+    /// Returns the memory for devices and the volume chosen in the call.
     pub(crate) fn remember(&self) -> DeviceMemory {
         DeviceMemory { path: paths::devices_file(), profile: self.in_force.profile.clone() }
     }

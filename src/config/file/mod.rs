@@ -254,7 +254,7 @@ fn scalar(setting: Setting, value: &DeValue<'_>) -> Option<String> {
             let number = value.as_integer()?;
             u32::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number.to_string())
         }
-        ValueKind::Positive | ValueKind::Ratio => number(value).map(|number| number.to_string()),
+        ValueKind::Positive | ValueKind::Decimal(_) => number(value).map(|number| number.to_string()),
         ValueKind::Text | ValueKind::Path | ValueKind::Secret | ValueKind::Choice(_) => {
             // An empty language means auto.
             let text = value.as_str()?.trim();

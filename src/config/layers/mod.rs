@@ -14,7 +14,7 @@ use crate::config::file::Profile;
 use crate::config::pricing::ProfilePrices;
 use crate::config::settings::{Layer, Setting};
 use crate::config::sources::{self, Sources};
-use crate::config::state::{DeviceKind, StateFile};
+use crate::config::state::{REMEMBERED, StateFile};
 use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 
@@ -86,10 +86,10 @@ impl EffectiveSettings {
         let own_url = values.get(&Setting::Url).cloned();
         let base_url = base_url(&values, &depths, sources)?;
         values.extend(base_url.clone().map(|base_url| (Setting::Url, base_url)));
-        for kind in [DeviceKind::Input, DeviceKind::Output] {
-            if let Some(device) = sources.remembered.get(&profile, kind) {
-                let value = Value::Text(device.to_owned());
-                values.insert(kind.setting(), Sourced { value, origin: ValueOrigin::Remembered });
+        for setting in REMEMBERED {
+            let text = sources.remembered.get(&profile, setting);
+            if let Some(value) = text.and_then(|text| setting.declaration().kind.parse(text)) {
+                values.insert(setting, Sourced { value, origin: ValueOrigin::Remembered });
             }
         }
         values.extend(strong);

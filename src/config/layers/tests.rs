@@ -36,6 +36,19 @@ fn resolve(overrides: Overrides, sources: &Sources) -> EffectiveSettings {
 }
 
 #[test]
+fn a_remembered_volume_yields_to_a_flag_and_is_ignored_out_of_range() {
+    let volume = |remembered: &str, flags: Layer| {
+        let mut sources = sources("[defaults]\nvolume = 80\n", &[], &[]);
+        sources.remembered.set("openai", Setting::Volume, remembered);
+        resolve(Overrides { flags, ..Overrides::default() }, &sources).integer(Setting::Volume)
+    };
+    let by_flag = Sourced { value: Value::Integer(10), origin: ValueOrigin::Flag("--volume") };
+    assert_eq!(volume("35", Layer::new()), Some(35));
+    assert_eq!(volume("35", Layer::from([(Setting::Volume, by_flag)])), Some(10));
+    assert_eq!(volume("350", Layer::new()), Some(80));
+}
+
+#[test]
 fn flags_override_the_environment_then_env_file_then_file_then_defaults() {
     let file = "[profiles.openai]\nmodel = \"of-file\"\n[defaults]\nvoice = \"of-defaults\"\n";
     let environment = [("RTVOICE_MODEL", "of-environment")];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::declaration::FlagGroup::{Display, Endpoint, Input, Limits, Response, Talk, Turns};
 use crate::config::declaration::ValueKind::{
-    self, Bool, Integer, List, Path, Positive, Ratio, Secret, Table, Text,
+    self, Bool, Decimal, Integer, List, Path, Positive, Secret, Table, Text,
 };
 use crate::config::declaration::{Declaration, Flag, Scope};
 use crate::config::value::Sourced;
@@ -118,6 +118,9 @@ settings! {
         .default("60");
     Voice = general("voice", Text, "Voice of the assistant").note("Names such as marin or cedar; by default the endpoint chooses.")
         .flag(Talk, "--voice <NAME>").variable("RTVOICE_VOICE").example("marin");
+    Speed = general("speed", Decimal(0.25..=1.5), "Speed of the assistant's voice")
+        .note("1.0 is normal; not every endpoint has it.")
+        .rare_flag(Talk, "--speed <FACTOR>").example("1.2");
     Instructions = general("instructions", Text, "Instructions for the model")
         .flag(Endpoint, "--instructions <TEXT>").short('s').alias("system").variable("RTVOICE_INSTRUCTIONS").example("Answer briefly.");
     Lang = general("lang", Text, "Language of your speech, such as en or zh-TW")
@@ -129,6 +132,9 @@ settings! {
     Output = general("output", Text, "Speaker name, .wav file, - (stdout) or null")
         .note("default is the system's speaker; - writes raw PCM16 at 24 kHz.")
         .flag(Talk, "--output <OUTPUT>").default("default");
+    Volume = general("volume", Integer(0..=100), "Volume of the assistant's voice, in percent")
+        .note("For speakers: files and pipes keep the level of the endpoint.")
+        .flag(Talk, "--volume <PERCENT>").default("100");
     Echo = general("echo", ValueKind::choice::<EchoSetting>(), "Echo control")
         .note("auto starts with the echo canceller and escalates if needed.")
         .flag(Talk, "--echo <MODE>").default("auto");
@@ -147,7 +153,7 @@ settings! {
     VadPreset = general("vad_preset", ValueKind::choice::<PresetSetting>(), "Preset for background noise")
         .note("It supplies threshold, silence and eagerness; the settings below override it.")
         .flag(Turns, "--vad-preset <NOISE>").default("office");
-    VadThreshold = general("vad_threshold", Ratio, "Speech detection threshold")
+    VadThreshold = general("vad_threshold", Decimal(0.0..=1.0), "Speech detection threshold")
         .note("A higher threshold ignores more noise; for server and local VAD.")
         .flag(Turns, "--vad-threshold <0..1>").default("0.5");
     PrefixPaddingMs = general("prefix_padding_ms", Integer(0..=5_000), "Audio to include from before speech starts")

@@ -5,7 +5,7 @@ mod unanswered;
 
 use std::time::Duration;
 
-use crate::audio::api::{AudioEvent, DeviceEntry, DeviceState, Direction, EchoStatus};
+use crate::audio::api::{AudioEvent, DeviceEntry, DeviceState, Direction, EchoStatus, Volume};
 use crate::dsp::frame::{ClipId, Frame};
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
@@ -92,6 +92,8 @@ pub enum UserCommand {
     BeginTurn,
     /// End the turn that was begun by hand, and request a response.
     EndTurn,
+    /// Change the volume of the speaker.
+    SetVolume(Volume),
     /// List the devices.
     ListDevices,
     /// Use another device, by id or name; without one, the system's default.
@@ -112,6 +114,8 @@ pub enum UserCommand {
     ChangeModel(String),
     /// Continue with another voice.
     ChangeVoice(String),
+    /// Change the speed of the assistant's voice, in percent of the normal one.
+    ChangeSpeed(u32),
     /// A request that needs no endpoint.
     Local(LocalRequest),
     /// End the call.
@@ -178,6 +182,8 @@ pub enum Output {
     Unduck,
     /// Mute or unmute the audio engine too, so that its meter shows it.
     SetMuted(bool),
+    /// Change the volume of the speaker.
+    SetVolume(Volume),
     /// List the devices.
     ListDevices,
     /// Use another device, by id or name; without one, the system's default.
@@ -272,6 +278,8 @@ pub enum Notice {
     Delay(Box<DelayReport>),
     /// Whether the microphone is muted.
     Muted(bool),
+    /// Volume of the speaker.
+    Volume(Volume),
     /// The state of a device changed.
     Device(Direction, DeviceState),
     /// The available devices, on request.

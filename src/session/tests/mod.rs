@@ -259,6 +259,7 @@ fn describe(output: &Output) -> Option<String> {
         Output::Show(Notice::Ready(_)) => Some("ready".into()),
         Output::Show(Notice::SpeechStarted { .. }) => Some("speech-started".into()),
         Output::Show(Notice::SpeechStopped { .. }) => Some("speech-stopped".into()),
+        Output::SetVolume(volume) => Some(format!("volume {}", volume.percent())),
         Output::ListDevices => Some("list-devices".into()),
         Output::UseDevice(side, id) => Some(format!("use {side:?} {id:?}")),
         Output::SetModel(model) => Some(format!("model {model}")),
@@ -269,6 +270,7 @@ fn describe(output: &Output) -> Option<String> {
         Output::Show(Notice::Devices(entries)) => Some(format!("{} devices", entries.len())),
         Output::Show(Notice::Echo(echo)) => Some(format!("echo {:?}", echo.mode)),
         Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
+        Output::Show(Notice::Volume(volume)) => Some(format!("shown volume {}", volume.percent())),
         Output::Show(Notice::End(_)) => None,
     }
 }

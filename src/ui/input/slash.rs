@@ -1,6 +1,6 @@
 //! Slash commands: one table for the screens and the plain lines of `chat` and `talk`.
 
-use crate::audio::api::Direction;
+use crate::audio::api::{Direction, Volume};
 use crate::session::io::{CopyPart, EndReason, LocalRequest, UserCommand};
 
 /// What a sent text means.
@@ -35,12 +35,16 @@ pub enum SlashCommand {
     Model(String),
     /// Change the voice.
     Voice(String),
+    /// Change the speed of speech, in percent.
+    Speed(u32),
     /// Show tokens and cost.
     Usage,
     /// Stop the answer.
     Stop,
     /// Mute or unmute the microphone.
     SetMuted(bool),
+    /// Change the volume of the speaker.
+    SetVolume(Volume),
     /// Begin or end a turn by hand.
     Turn,
     /// List the audio devices.
@@ -62,9 +66,11 @@ impl SlashCommand {
             Self::System(text) => UserCommand::Instruct(text),
             Self::Model(name) => UserCommand::ChangeModel(name),
             Self::Voice(name) => UserCommand::ChangeVoice(name),
+            Self::Speed(percent) => UserCommand::ChangeSpeed(percent),
             Self::Usage => UserCommand::Local(LocalRequest::Usage),
             Self::Stop => UserCommand::Interrupt,
             Self::SetMuted(muted) => UserCommand::SetMuted(muted),
+            Self::SetVolume(volume) => UserCommand::SetVolume(volume),
             Self::Turn => UserCommand::SwitchTurn,
             Self::Devices => UserCommand::ListDevices,
             Self::UseDevice(side, name) => UserCommand::UseDevice(side, name),
@@ -108,13 +114,19 @@ enum CommandPlace {
 /// Placeholder of arguments that name a file.
 const FILE: &str = "FILE";
 
+/// Placeholder of a whole number up to 100.
+const PERCENT: &str = "PERCENT";
+
+/// Placeholder of a speed of speech; 1 is normal.
+const SPEED: &str = "FACTOR";
+
 /// Words that `/copy` takes.
 const COPY_PARTS: &str = "answer|source|code";
 
 /// Largest edit distance of a suggested name.
 const SUGGESTION_DISTANCE: usize = 2;
 
-const COMMANDS: [CommandSpec; 19] = [
+const COMMANDS: [CommandSpec; 21] = [
     spec("/help", Argument::None, CommandPlace::Anywhere, "list the commands"),
     spec("/quit", Argument::None, CommandPlace::Anywhere, "leave; also /exit, /end"),
     spec("/stop", Argument::None, CommandPlace::Anywhere, "stop the answer"),
@@ -139,6 +151,8 @@ const COMMANDS: [CommandSpec; 19] = [
     spec("/voice", Argument::Required("NAME"), CommandPlace::Call, "continue with another voice"),
     spec("/mute", Argument::None, CommandPlace::Call, "mute the microphone"),
     spec("/unmute", Argument::None, CommandPlace::Call, "unmute it"),
+    spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, "change the volume, 0 to 100"),
+    spec("/speed", Argument::Required(SPEED), CommandPlace::Call, "change the speed of speech, 0.25 to 1.5"),
     spec("/turn", Argument::None, CommandPlace::Call, "begin or end a turn (--vad off)"),
     spec("/devices", Argument::None, CommandPlace::Call, "list the audio devices"),
     spec("/input", Argument::Required("NAME"), CommandPlace::Call, "use another microphone"),
@@ -209,8 +223,26 @@ fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<()
         {
             Err(format!("{name} takes one of {}", words.replace('|', ", ")))
         }
+        Argument::Required(PERCENT) if percent(argument).is_none() => {
+            Err(format!("{name} needs a whole number from 0 to 100"))
+        }
+        Argument::Required(SPEED) if speed_percent(argument).is_none() => {
+            Err(format!("{name} needs a number from 0.25 to 1.5"))
+        }
         Argument::None | Argument::Optional(_) | Argument::Required(_) => Ok(()),
     }
+}
+
+/// Returns the volume that an argument such as `70` or `70%` names.
+fn percent(argument: &str) -> Option<Volume> {
+    let number = argument.trim_end_matches('%').trim_end().parse().ok()?;
+    (number <= 100).then(|| Volume::clamped(number))
+}
+
+/// Returns the speed of speech that an argument names, in percent.
+fn speed_percent(argument: &str) -> Option<u32> {
+    let factor = argument.parse().ok().filter(|factor: &f64| (0.25..=1.5).contains(factor))?;
+    Some((factor * 100.0).round() as u32)
 }
 
 /// Returns the command of a name in the table.
@@ -233,10 +265,12 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
         "/clear" => SlashCommand::Clear,
         "/system" => SlashCommand::System(text()),
         "/model" => SlashCommand::Model(text()),
+        "/speed" => SlashCommand::Speed(speed_percent(argument)?),
         "/usage" => SlashCommand::Usage,
         "/voice" => SlashCommand::Voice(text()),
         "/mute" => SlashCommand::SetMuted(true),
         "/unmute" => SlashCommand::SetMuted(false),
+        "/volume" => SlashCommand::SetVolume(percent(argument)?),
         "/turn" => SlashCommand::Turn,
         "/devices" => SlashCommand::Devices,
         "/input" => SlashCommand::UseDevice(Direction::Input, device()),
@@ -325,6 +359,10 @@ mod tests {
         assert_eq!(parsed("/copy", CHAT), Ok(SlashCommand::Copy(CopyPart::Answer)));
         assert_eq!(parsed("/copy code", CHAT), Ok(SlashCommand::Copy(CopyPart::Code)));
         assert_eq!(parsed("/system be\nbrief", CHAT), Ok(SlashCommand::System("be\nbrief".to_owned())));
+        let volume = SlashCommand::SetVolume(Volume::clamped(70));
+        assert_eq!(parsed("/volume 70", PLAIN_CALL), Ok(volume.clone()));
+        assert_eq!(parsed("/volume 70 %", PLAIN_CALL), Ok(volume));
+        assert_eq!(parsed("/speed 1.25", PLAIN_CALL), Ok(SlashCommand::Speed(125)));
         let microphone = SlashCommand::UseDevice(Direction::Input, Some("USB mic".to_owned()));
         assert_eq!(parsed("/input USB mic", PLAIN_CALL), Ok(microphone));
         assert_eq!(
@@ -359,6 +397,10 @@ mod tests {
             ("/help me", CHAT, "/help takes no argument"),
             ("/save", CHAT, "/save needs an argument: /save FILE"),
             ("/copy all", CHAT, "/copy takes one of answer, source, code"),
+            ("/volume 101", PLAIN_CALL, "/volume needs a whole number from 0 to 100"),
+            ("/volume loud", PLAIN_CALL, "/volume needs a whole number from 0 to 100"),
+            ("/speed 2", PLAIN_CALL, "/speed needs a number from 0.25 to 1.5"),
+            ("/speed NaN", PLAIN_CALL, "/speed needs a number from 0.25 to 1.5"),
         ] {
             assert_eq!(parsed(text, context), Err(expected.to_owned()));
         }
@@ -367,7 +409,7 @@ mod tests {
     #[test]
     fn each_name_of_the_table_is_a_command() {
         for spec in COMMANDS.iter().filter(|spec| spec.name != "//") {
-            assert!(command(spec.name, "x").is_some(), "{}", spec.name);
+            assert!(command(spec.name, "1").is_some(), "{}", spec.name);
         }
     }
 

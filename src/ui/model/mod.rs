@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus};
+use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus, Volume};
 use crate::session::io::delay::DelayReport;
 use crate::session::io::{
     AssistantLine, ConnectionState, EndReason, Notice, Ready, Removal, TurnState, UsageReport, UserUtterance,
@@ -76,6 +76,8 @@ pub struct CallInfo {
     pub manual_turns: bool,
     /// Whether both sides only write, so that there is no audio.
     pub text_only: bool,
+    /// Volume of the speaker at the start; none if the volume cannot be changed.
+    pub volume: Option<Volume>,
 }
 
 /// What ends the user's turns.
@@ -222,6 +224,7 @@ impl Model {
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
             Notice::Delay(report) => self.delay = Some(**report),
             Notice::Muted(muted) => self.muted = *muted,
+            Notice::Volume(volume) => self.info.volume = Some(*volume),
             Notice::Removed(Removal::Item(item_id)) => self.entries.retain(|entry| entry.item_id != *item_id),
             Notice::Removed(Removal::Everything) => self.entries.clear(),
             Notice::SpeakNow => self.can_speak = true,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::audio::api::{EchoMode, EchoReason, EchoStatus};
+use crate::audio::api::{EchoMode, EchoReason, EchoStatus, Volume};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
 use crate::session::io::{ConnectionState, EndReason, Failure, Limit, TurnState, UsageReport};
 use crate::ui::text::sanitize;
@@ -159,6 +159,11 @@ pub fn latencies(delays: &Delays) -> String {
 fn short(time: Duration) -> String {
     let ms = u64::try_from((time + Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX);
     if ms < 10_000 { format!("{ms} ms") } else { seconds(ms) }
+}
+
+/// Returns the volume of the speaker.
+pub fn volume(volume: Volume) -> String {
+    format!("volume {} %", volume.percent())
 }
 
 /// Returns a duration as minutes and seconds.

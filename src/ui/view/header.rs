@@ -162,6 +162,12 @@ fn facts(scene: &ScreenState) -> Vec<Fact> {
         let (long, short) = turn_detection(kind);
         plain(5, long.to_owned(), short.to_owned())
     }));
+    facts.extend(
+        model
+            .info
+            .volume
+            .map(|volume| plain(4, wording::volume(volume), format!("vol {}", volume.percent()))),
+    );
     if model.info.demo {
         facts.push(Fact {
             importance: 2,

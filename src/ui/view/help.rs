@@ -89,13 +89,14 @@ const TEXT_LEAVING: [(&str, &str); 2] =
 /// Keys that end a call.
 const CALL_LEAVING: [(&str, &str); 1] = [("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line")];
 
-fn audio_keys(scene: &ScreenState) -> [(&'static str, &'static str); 2] {
+fn audio_keys(scene: &ScreenState) -> Vec<(&'static str, &'static str)> {
     let space = match (scene.model.info.manual_turns, scene.editor.push_to_talk.release_events()) {
         (false, _) => "mute or unmute (on an empty line)",
         (true, ReleaseEvents::Supported) => "hold to talk (on an empty line)",
         (true, ReleaseEvents::Unsupported) => "begin or end your turn (on an empty line)",
     };
-    [("Ctrl-T", "mute or unmute the microphone"), ("Space", space)]
+    let volume = scene.model.info.volume.map(|_| ("Alt-Up/Down", "make the assistant louder, softer"));
+    [("Ctrl-T", "mute or unmute the microphone"), ("Space", space)].into_iter().chain(volume).collect()
 }
 
 /// Keys for the devices of a call.

@@ -77,6 +77,25 @@ fn instructions_are_changed_in_the_session() {
 }
 
 #[test]
+fn the_speed_of_speech_changes_between_responses_only() {
+    let mut call = answered_chat();
+    call.user(UserCommand::ChangeSpeed(125));
+    let update = call.outputs.iter().find_map(|output| match output {
+        Output::Send(event) => match &event.body {
+            ClientBody::SessionUpdate(settings) => settings.speed,
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(update, Some(1.25));
+    call.outputs.clear();
+    call.user(UserCommand::Say("tell me more".to_owned()));
+    call.outputs.clear();
+    call.user(UserCommand::ChangeSpeed(75));
+    assert_eq!(changes(&mut call), ["info stop the answer first, or wait for its end"]);
+}
+
+#[test]
 fn another_model_continues_the_conversation_on_a_new_connection() {
     let mut call = answered_chat();
     call.user(UserCommand::ChangeModel("gpt-other".to_owned()));

@@ -14,7 +14,7 @@ use crate::ui::input::slash;
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::input::wheel::{ArrowDirection, ArrowSource};
 use crate::ui::model::Model;
-use crate::ui::text::devices;
+use crate::ui::text::{devices, wording};
 
 /// Lines that the arrow keys at the start of a wheel burst stand for.
 const WHEEL_LINES: usize = 3;
@@ -27,6 +27,9 @@ const TEXT_CLEARED: &str = "text cleared; Ctrl-_ restores it";
 
 /// Note after the first Ctrl-C that has nothing to stop or clear.
 const LEAVE_ANNOUNCED: &str = "press Ctrl-C again or Ctrl-D to leave";
+
+/// Note if there is no volume to change.
+const NO_SPEAKER: &str = "no speaker in use: the volume cannot be changed";
 
 /// Handles one key: applies it to the editor, or returns a command for the session.
 ///
@@ -233,6 +236,8 @@ fn plain_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) 
         KeyCode::Delete => editor.area.delete(Motion::Right),
         KeyCode::Tab => submit::complete(model, editor),
         KeyCode::Char(character) => type_character(apply_caps_lock(character, key.state), editor),
+        KeyCode::Up if alt => return change_volume(1, model, editor),
+        KeyCode::Down if alt => return change_volume(-1, model, editor),
         code if is_wheel(now, code, selection(key), editor) => {}
         code if editor.is_empty() => scroll(code, editor),
         code => move_cursor(code, selection(key), editor),
@@ -284,6 +289,17 @@ fn handle_picker(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) 
         }
         _ => None,
     }
+}
+
+/// Makes the speaker louder or softer by steps of 5 %.
+fn change_volume(steps: i32, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    let Some(volume) = model.info.volume else {
+        editor.note = Some(NO_SPEAKER.to_owned());
+        return None;
+    };
+    let volume = volume.stepped(steps);
+    editor.note = Some(wording::volume(volume));
+    Some(UserCommand::SetVolume(volume))
 }
 
 fn type_character(character: char, editor: &mut Editor) {

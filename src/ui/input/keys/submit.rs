@@ -57,9 +57,11 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         | SlashCommand::System(_)
         | SlashCommand::Model(_)
         | SlashCommand::Voice(_)
+        | SlashCommand::Speed(_)
         | SlashCommand::Usage
         | SlashCommand::Stop
         | SlashCommand::SetMuted(_)
+        | SlashCommand::SetVolume(_)
         | SlashCommand::Turn
         | SlashCommand::UseDevice(..) => return command.user_command(),
     }

@@ -1,7 +1,7 @@
 //! Promises of the key bindings.
 
 use super::*;
-use crate::audio::api::{DeviceEntry, Direction};
+use crate::audio::api::{DeviceEntry, Direction, Volume};
 use crate::session::io::Notice;
 use crate::ui::model::CallInfo;
 
@@ -40,6 +40,31 @@ fn each_key_sends_its_command() {
     ] {
         assert_eq!(press(code, modifiers, &mut typed(text)), expected, "{code:?} after {text:?}");
     }
+}
+
+#[test]
+fn alt_up_and_alt_down_change_the_volume_in_steps_within_its_range() {
+    let mut model = Model::new(CallInfo { volume: Some(Volume::clamped(92)), ..CallInfo::default() });
+    let mut editor = typed("half a message");
+    let mut percents = Vec::new();
+    for code in [KeyCode::Up, KeyCode::Up, KeyCode::Up, KeyCode::Down] {
+        let command =
+            command(Duration::ZERO, &KeyEvent::new(code, KeyModifiers::ALT), &model, &mut editor).unwrap();
+        let UserCommand::SetVolume(volume) = command else { panic!("{command:?}") };
+        model.apply(Duration::ZERO, &Notice::Volume(volume));
+        percents.push(volume.percent());
+    }
+    assert_eq!(percents, [97, 100, 100, 95]);
+    assert_eq!(editor.note.as_deref(), Some("volume 95 %"));
+    assert_eq!(editor.area.text(), "half a message");
+    assert_eq!(Volume::clamped(3).stepped(-1).percent(), 0);
+}
+
+#[test]
+fn without_a_speaker_the_volume_keys_say_so() {
+    let mut editor = Editor::default();
+    assert_eq!(press(KeyCode::Up, KeyModifiers::ALT, &mut editor), None);
+    assert_eq!(editor.note.as_deref(), Some(NO_SPEAKER));
 }
 
 /// Presses a key in a text chat.

@@ -107,6 +107,7 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
             | Notice::Devices(_)
             | Notice::Delay(_)
             | Notice::Muted(_)
+            | Notice::Volume(_)
             | Notice::Echo(_)
             | Notice::Error { .. }
             | Notice::Info(_)
@@ -196,6 +197,9 @@ enum JsonBody {
     Muted {
         muted: bool,
     },
+    Volume {
+        percent: u8,
+    },
     Removed {
         item_id: Option<String>,
     },
@@ -284,6 +288,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::Devices(_) => "devices",
         Notice::Delay(_) => "latency",
         Notice::Muted(_) => "muted",
+        Notice::Volume(_) => "volume",
         Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
         Notice::Info(_) => "info",
@@ -314,6 +319,7 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Devices(entries) => JsonBody::Devices { devices: entries.iter().map(choice).collect() },
         Notice::Delay(report) => delay(&report.last),
         Notice::Muted(muted) => JsonBody::Muted { muted: *muted },
+        Notice::Volume(volume) => JsonBody::Volume { percent: volume.percent() },
         Notice::Echo(echo) => echo_body(echo),
         Notice::Error { code, message } => {
             JsonBody::Error { code: clean(code.as_deref()), message: sanitized(message) }

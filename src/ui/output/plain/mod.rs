@@ -398,6 +398,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
             Notice::Echo(echo) => self.echo(echo),
             Notice::Delay(report) => self.delays = Some(report.all),
             Notice::Muted(true) => self.call_state("microphone MUTED"),
+            Notice::Volume(volume) => self.call_state(&wording::volume(*volume)),
             Notice::Muted(false) => self.call_state("microphone LIVE"),
             Notice::Error { code, message } => {
                 self.status_line(&format!("error: {}", wording::error(code.as_deref(), message)));
