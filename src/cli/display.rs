@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::config::values::ThemeSetting;
+
 /// Output flags.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
@@ -11,6 +13,12 @@ pub struct DisplayArgs {
     /// Whether the settings ask for lines instead of a screen.
     #[arg(skip)]
     pub plain: bool,
+    /// Colors of the screen, by the settings.
+    #[arg(skip)]
+    pub theme: ThemeSetting,
+    /// Whether the settings ask for little motion.
+    #[arg(skip)]
+    pub calm: bool,
     /// Write JSON lines
     #[arg(long, conflicts_with = "plain")]
     pub json: bool,

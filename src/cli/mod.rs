@@ -9,7 +9,8 @@ pub mod display;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::cli::chat::Chat;
 use crate::cli::display::DisplayArgs;
@@ -21,11 +22,22 @@ use crate::config::declaration::FlagGroup::{self, Display, Input, Limits, Respon
 
 /// Talk to a realtime voice model from the terminal
 #[derive(Debug, Parser)]
-#[command(name = "rtvoice", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(name = "rtvoice", version, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// Command to run
+    /// Command to run; on a terminal the default is a screen that offers the most common ones
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Returns the answer to a missing command: the help text.
+    pub fn without_command() -> clap::Error {
+        let mut command = Self::command().arg_required_else_help(true);
+        match command.try_get_matches_from_mut(["rtvoice"]) {
+            Ok(_) => command.error(ErrorKind::MissingSubcommand, "a command is needed"),
+            Err(help) => help,
+        }
+    }
 }
 
 const AFTER_HELP: &str = "\

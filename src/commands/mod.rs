@@ -1,5 +1,6 @@
 //! Commands: one file or folder each, and the thread that runs them.
 
+mod start;
 mod devices;
 mod talk;
 mod chat;
@@ -23,6 +24,7 @@ use crate::call::signals::Signals;
 use crate::call::streams::standard;
 use crate::call::streams::standard::{localized, stdout};
 use crate::cli::{Cli, Command};
+use crate::commands::start::StartEnd;
 use crate::error::{Error, Kind};
 use crate::protocol::error_codes::{self, Remedy};
 use crate::protocol::refusal::{self, Subject};
@@ -111,7 +113,16 @@ fn run_command(cli: Cli, signals: &Signals) -> Result<u8, Error> {
     let runtime = runtime.map_err(|error| Error::new(Kind::Internal, error))?;
     let local = tokio::task::LocalSet::new();
     let code = runtime.block_on(local.run_until(async {
-        match cli.command {
+        let command = match cli.command {
+            Some(command) => command,
+            None if start::has_screen() => match start::run(signals).await? {
+                StartEnd::Command(command) => command,
+                StartEnd::Answer(answer) => return Ok(answer_without_command(&answer)),
+                StartEnd::Left(reason) => return exit_code(reason),
+            },
+            None => return Ok(answer_without_command(&Cli::without_command())),
+        };
+        match command {
             Command::Talk(args) => talk::run(args, signals).await.and_then(exit_code),
             Command::Chat(args) => chat::run(args, signals).await.and_then(exit_code),
             Command::Transcribe(args) => transcribe::run(args, signals).await.and_then(exit_code),

@@ -85,6 +85,22 @@ pub enum VadSetting {
     Off,
 }
 
+/// Colors of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ThemeSetting {
+    /// The terminal's own palette.
+    #[default]
+    Auto,
+    /// Bright colors for a dark background.
+    Dark,
+    /// Dark colors for a light background.
+    Light,
+    /// Bold and reversed text instead of dim text and colors.
+    Contrast,
+    /// No colors.
+    None,
+}
+
 /// What mute does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MuteSetting {

@@ -74,6 +74,39 @@ fn the_screen_is_whole_at_every_size_and_when_it_is_resized() {
 }
 
 #[test]
+fn without_a_command_a_screen_shows_what_was_found_and_starts_what_a_key_chooses() {
+    let terminal = Terminal::start(Program::rtvoice(""), USUAL);
+    terminal.wait_until(LIMIT, |screen| {
+        let text = screen.contents();
+        text.contains("no key for the profile openai")
+            && text.contains("OPENAI_API_KEY")
+            && text.contains("chat with the demo")
+    });
+    terminal.send("c");
+    terminal.wait_for_text(LIMIT, "type a message");
+    terminal.send("hello\r");
+    terminal.wait_until(LIMIT, |screen| screen.contents().contains("Assistant"));
+    terminal.send("\x04");
+    terminal.wait(LIMIT).expect_code(0).expect_restored();
+    for (key, code) in [("q", 0), (CONTROL_C, 0), (ESCAPE, 0)] {
+        let terminal = Terminal::start(Program::rtvoice(""), SMALL);
+        terminal.wait_for_text(LIMIT, "leave");
+        terminal.send(key);
+        terminal.wait(LIMIT).expect_code(code).expect_restored();
+    }
+    let terminal = Terminal::start(Program::rtvoice(""), USUAL);
+    terminal.wait_for_text(LIMIT, "leave");
+    terminal.signal(Signal::TERM);
+    terminal.wait(LIMIT).expect_code(143).expect_restored();
+}
+
+#[test]
+fn without_a_command_and_a_terminal_the_help_is_printed() {
+    let outcome = Program::rtvoice("").run().expect_code(2);
+    assert!(outcome.stderr.contains("Usage: rtvoice"), "{}", outcome.stderr);
+}
+
+#[test]
 fn ctrl_l_repaints_the_screen_without_a_cursor_query() {
     let terminal = start(silent_call(), USUAL);
     terminal.wait_for_text(LIMIT, "Hello, this is");

@@ -114,10 +114,11 @@ impl ResolvedSettings {
         })
     }
 
-    /// Returns the display arguments with the setting for lines instead of a screen.
+    /// Returns the display arguments with the settings of lines and the screen.
     pub(crate) fn showing(&self, args: &DisplayArgs) -> DisplayArgs {
         let plain = self.in_force.is_true(Setting::Plain) && !args.json;
-        DisplayArgs { plain, ..args.clone() }
+        let theme = self.in_force.choice(Setting::Theme).unwrap_or_default();
+        DisplayArgs { plain, theme, calm: self.in_force.is_true(Setting::Calm), ..args.clone() }
     }
 }
 

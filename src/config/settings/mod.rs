@@ -10,7 +10,8 @@ use crate::config::declaration::{Declaration, Flag, Scope};
 use crate::config::value::Sourced;
 use crate::config::values::{
     AudioEncoding, AuthSetting, BetaMarkerSetting, DialectSetting, EagernessSetting, EchoSetting,
-    InterruptSetting, MuteSetting, PresetSetting, TranscriptionQuery, TranscriptionSession, VadSetting,
+    InterruptSetting, MuteSetting, PresetSetting, ThemeSetting, TranscriptionQuery, TranscriptionSession,
+    VadSetting,
 };
 
 /// Settings of one origin, or those in force.
@@ -175,6 +176,11 @@ settings! {
         .rare_flag(Response, "--interrupt-response <BOOL>").default("true");
     Plain = general("plain", Bool, "Write labelled lines instead of a screen")
         .flag(Display, "--plain").default("false");
+    Theme = general("theme", ValueKind::choice::<ThemeSetting>(), "Colors of the screen")
+        .note("auto follows the palette of the terminal and NO_COLOR.")
+        .rare_flag(Display, "--theme <NAME>").default("auto");
+    Calm = general("calm", Bool, "Move less: no wave, and meters that change twice a second")
+        .rare_flag(Display, "--calm").default("false");
     History = general("history", Bool, "Record the texts sent on a screen, for Up and Ctrl-R")
         .note("In a file of mode 0600 in the state folder; texts that begin with a space are left out.").default("true");
     Idle = general("idle", Positive, "End after this many minutes without speech or typing")

@@ -1,5 +1,6 @@
 //! The terminal: only this folder touches it, and it is always restored.
 
+pub mod menu;
 mod reader;
 mod guard;
 mod renderer;

@@ -28,10 +28,14 @@ use crate::ui::view::conversation::ConversationLayout;
 use crate::ui::view::meter::ballistics::MeterBallistics;
 use crate::ui::view::meter::wave::Wave;
 use crate::ui::view::state::{LiveStatus, ScreenState};
+use crate::ui::view::theme::Motion;
 
 /// How long the first frame waits for the terminal's answer about key events: the query must not end up within
 /// a frame.
 const QUERY_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Interval of the meters on a calm screen.
+const CALM_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs the thread.
 pub(super) fn run(
@@ -94,6 +98,8 @@ struct Renderer<'a> {
     /// Meters of the microphone and the speaker.
     meters: [MeterBallistics; 2],
     wave: Wave,
+    /// Status when the meters were last read.
+    metered: Option<LiveStatus>,
     throttle: DrawThrottle,
     /// Key events last requested; none without support.
     keys: Option<KeyReporting>,
@@ -116,6 +122,7 @@ impl<'a> Renderer<'a> {
             conversation: ConversationLayout::default(),
             meters: <[MeterBallistics; 2]>::default(),
             wave: Wave::default(),
+            metered: None,
             throttle: DrawThrottle::default(),
             keys: None,
             waiting: VecDeque::new(),
@@ -170,12 +177,18 @@ impl<'a> Renderer<'a> {
 
     fn live_status(&mut self) -> LiveStatus {
         let now = (self.setup.clock)();
+        let is_calm = self.setup.theme.motion == Motion::Calm;
+        if let Some(metered) = self.metered.filter(|metered| is_calm && now < metered.now + CALM_INTERVAL) {
+            return LiveStatus { now, ..metered };
+        }
         let is_speech = self.model.turn == TurnState::User;
         let [input, output] = &mut self.meters;
         let input = input.update(now, (self.setup.input_level)(), is_speech);
         let output = output.update(now, (self.setup.output_level)(), false);
-        self.wave.update(now, input, output);
-        LiveStatus { now, input, output, wave: self.wave }
+        if !is_calm {
+            self.wave.update(now, input, output);
+        }
+        *self.metered.insert(LiveStatus { now, input, output, wave: self.wave })
     }
 
     fn draw(&mut self, live: LiveStatus) -> io::Result<()> {

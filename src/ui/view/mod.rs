@@ -7,6 +7,7 @@ pub mod meter;
 pub mod input;
 pub mod help;
 pub mod devices;
+pub mod start;
 pub mod conversation;
 pub mod layout;
 pub mod state;

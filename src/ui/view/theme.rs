@@ -30,6 +30,17 @@ pub struct Theme {
     pub colors: ColorLevel,
     /// Characters of lines and bars.
     pub charset: Charset,
+    /// How much moves.
+    pub motion: Motion,
+}
+
+/// How much of a screen moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// Meters follow the level; wide screens show a wave.
+    Normal,
+    /// Meters change twice a second; no wave.
+    Calm,
 }
 
 impl Theme {
@@ -42,6 +53,44 @@ impl Theme {
             live: bold.fg(Color::Green),
             error: bold.fg(Color::Red),
             colors: ColorLevel::Ansi,
+            ..Self::plain()
+        }
+    }
+
+    /// Returns the theme for a dark background, in bright colors.
+    pub fn dark() -> Self {
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        Self {
+            user: Style::new().fg(Color::LightCyan),
+            assistant: Style::new().fg(Color::LightGreen),
+            dim: Style::new().fg(Color::Gray),
+            live: bold.fg(Color::LightGreen),
+            error: bold.fg(Color::LightRed),
+            ..Self::colored()
+        }
+    }
+
+    /// Returns the theme for a light background, in dark colors.
+    pub fn light() -> Self {
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        Self {
+            user: Style::new().fg(Color::Blue),
+            assistant: Style::new().fg(Color::Magenta),
+            dim: Style::new().fg(Color::DarkGray),
+            live: bold.fg(Color::Blue),
+            error: bold.fg(Color::Red),
+            ..Self::colored()
+        }
+    }
+
+    /// Returns the theme of highest contrast: nothing is dim, states are reversed.
+    pub fn contrast() -> Self {
+        let reversed = Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED);
+        Self {
+            dim: Style::new(),
+            live: reversed,
+            error: reversed,
+            unplayed: Style::new().add_modifier(Modifier::CROSSED_OUT),
             ..Self::plain()
         }
     }
@@ -60,6 +109,7 @@ impl Theme {
             unplayed: Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT),
             colors: ColorLevel::Monochrome,
             charset: Charset::Unicode,
+            motion: Motion::Normal,
         }
     }
 
@@ -75,6 +125,16 @@ impl Theme {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_contrast_theme_has_neither_colors_nor_dim_text() {
+        let theme = Theme::contrast();
+        let styles = [theme.user, theme.assistant, theme.dim, theme.live, theme.muted, theme.error];
+        for style in styles.into_iter().chain([theme.strong, theme.unplayed]) {
+            assert_eq!((style.fg, style.bg), (None, None));
+            assert!(!style.add_modifier.contains(Modifier::DIM), "{style:?}");
+        }
+    }
 
     #[test]
     fn no_color_means_no_colour_unless_it_is_empty() {

@@ -21,9 +21,9 @@ use crate::protocol::tests::check_client;
 fn settings(file: &str, line: &str) -> ResolvedSettings {
     let words = ["rtvoice"].into_iter().chain(line.split_whitespace());
     let command = Cli::try_parse_from(words).unwrap().command;
-    let (kind, flags) = if let Command::Talk(args) = &command {
+    let (kind, flags) = if let Some(Command::Talk(args)) = &command {
         (SessionKind::Realtime, Flags::from(&args.settings))
-    } else if let Command::Transcribe(args) = &command {
+    } else if let Some(Command::Transcribe(args)) = &command {
         (SessionKind::Transcription, Flags::from(&args.settings))
     } else {
         panic!("{line} has no turns")

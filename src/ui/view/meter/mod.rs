@@ -13,6 +13,7 @@ use crate::ui::text::charset::Charset;
 use crate::ui::view::meter::ballistics::{LevelWarning, MeterLevel};
 use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::state::ScreenState;
+use crate::ui::view::theme::Motion;
 
 /// Widest bar in columns.
 const MAX_WIDTH: usize = 24;
@@ -94,7 +95,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         spans.push(Span::styled(format!(" {:6}  ", decibels(live.output.peak_dbfs)), theme.dim));
         let used: usize = spans.iter().map(|span| text_width(&span.content)).sum();
         let room = usize::from(area.width).saturating_sub(used + 1);
-        if room >= MIN_WAVE {
+        if room >= MIN_WAVE && theme.motion == Motion::Normal {
             spans.extend(live.wave.spans(room, theme));
         }
     }
@@ -107,7 +108,7 @@ fn decibels(dbfs: f32) -> String {
 }
 
 /// Returns a bar with the peak mark in the empty part of it.
-fn bar(
+pub(super) fn bar(
     level: MeterLevel,
     width: usize,
     (full, empty): (Style, Style),

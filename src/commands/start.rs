@@ -1,0 +1,214 @@
+//! `rtvoice` without a command, on a terminal: shows what it found and starts what a key chooses.
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use clap::Parser;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
+use crate::audio::{self, Audio};
+use crate::call::audio_error::audio_error;
+use crate::call::clock::Clock;
+use crate::call::presenter::{self, PresentationMode, screen_error};
+use crate::call::setup::settings::{Flags, ResolvedSettings};
+use crate::call::setup::target::Target;
+use crate::call::signals::Signals;
+use crate::call::streams::stderr::StderrSilencer;
+use crate::cli::display::DisplayArgs;
+use crate::cli::endpoint::EndpointArgs;
+use crate::cli::{Cli, Command};
+use crate::dsp::level::LevelReading;
+use crate::error::{Error, Kind};
+use crate::protocol::settings::SessionKind;
+use crate::session::io::{EndReason, UserCommand};
+use crate::ui::terminal::menu::{self, Menu};
+use crate::ui::view::meter::ballistics::MeterBallistics;
+use crate::ui::view::start::{self, FoundDevice, StartChoice, StartEndpoint, StartState};
+use crate::ui::view::theme::Theme;
+
+/// Interval of the microphone's level.
+const LEVEL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What the screen shows, from the search to the drawing thread.
+#[derive(Clone)]
+struct Shown {
+    state: StartState,
+    level: LevelReading,
+}
+
+/// Returns whether there is a screen to show.
+pub(super) fn has_screen() -> bool {
+    PresentationMode::choose(&DisplayArgs::default()) == PresentationMode::Screen && io::stdin().is_terminal()
+}
+
+/// How the start screen ended.
+pub(super) enum StartEnd {
+    /// A command was chosen.
+    Command(Command),
+    /// The help text was chosen.
+    Answer(clap::Error),
+    /// Nothing was chosen.
+    Left(EndReason),
+}
+
+/// Shows the start screen.
+///
+/// # Errors
+///
+/// If the settings are invalid, or the terminal cannot be used.
+pub(super) async fn run(signals: &Signals) -> Result<StartEnd, Error> {
+    let clock = Clock::start();
+    // Audio libraries write to standard error.
+    let _quiet = StderrSilencer::start().map_err(internal)?;
+    let settings = ResolvedSettings::load(&EndpointArgs::default(), SessionKind::Realtime, Flags::default())?;
+    let (shown, watched) = watch::channel(Shown { state: state(&settings), level: LevelReading::SILENCE });
+    let (chosen_tx, mut chosen) = oneshot::channel();
+    let theme = presenter::theme(&settings.showing(&DisplayArgs::default()));
+    let mut screen = StartScreen { shown: watched, clock, meter: MeterBallistics::default(), theme };
+    let drawing = tokio::task::spawn_blocking(move || drop(chosen_tx.send(menu::show(&mut screen))));
+    let (commands, mut hang_up) = mpsc::channel(1);
+    signals.listen(&commands, None);
+    let mut reason = EndReason::User;
+    let searching = search(&settings, shown, clock);
+    let choice = tokio::select! {
+        choice = &mut chosen => choice.map_err(internal)?.map_err(screen_error)?,
+        command = hang_up.recv() => {
+            if let Some(UserCommand::HangUp(signal)) = command {
+                reason = signal;
+            }
+            None
+        },
+        never = searching => match never {},
+    };
+    // The end of the search has closed the screen.
+    drawing.await.map_err(internal)?;
+    Ok(match choice {
+        Some(choice) => command(choice),
+        None => StartEnd::Left(reason),
+    })
+}
+
+fn internal(error: impl Into<anyhow::Error>) -> Error {
+    Error::new(Kind::Internal, error)
+}
+
+/// Returns what is known before devices are looked for.
+fn state(settings: &ResolvedSettings) -> StartState {
+    let endpoint = Target::find(settings).map(|target| {
+        let model = target.model().map(|model| format!(", model {model}")).unwrap_or_default();
+        format!("{}{model} (profile {})", target.name, settings.in_force.profile)
+    });
+    let endpoint = endpoint.map_err(|error| (format!("{:#}", error.source), error.hint.unwrap_or_default()));
+    StartState { endpoint, microphone: FoundDevice::Searching, speaker: FoundDevice::Searching }
+}
+
+/// Looks for the devices, then follows the level of the microphone.
+async fn search(settings: &ResolvedSettings, shown: watch::Sender<Shown>, clock: Clock) -> Infallible {
+    let options =
+        AudioOptions { input: AudioSource::Null, output: AudioSink::Null, ..AudioOptions::default() };
+    let microphone = AudioOptions { input: settings.input(), ..options.clone() };
+    let speaker = AudioOptions { output: settings.output(), ..options };
+    let (never, ()) = tokio::join!(
+        async {
+            let opened = match &microphone.input {
+                AudioSource::Device(_) => open(microphone).await,
+                AudioSource::File(path) => Err(format!("the input is {}", path.display())),
+                AudioSource::Stdin | AudioSource::Null => Err("the input is not a microphone".to_owned()),
+            };
+            let name = |audio: &Audio| audio.opened.input.as_ref().map(|device| device.name.clone());
+            shown.send_modify(|shown| shown.state.microphone = found(&opened, name));
+            follow_level(opened.ok(), &shown, clock).await
+        },
+        async {
+            let opened = match &speaker.output {
+                AudioSink::Device(_) => open(speaker).await,
+                AudioSink::File(path) => Err(format!("the output is {}", path.display())),
+                AudioSink::Stdout | AudioSink::Null => Err("the output is not a speaker".to_owned()),
+            };
+            let name = |audio: &Audio| audio.opened.output.as_ref().map(|device| device.name.clone());
+            shown.send_modify(|shown| shown.state.speaker = found(&opened, name));
+        }
+    );
+    never
+}
+
+/// Opens devices; an error is one sentence.
+async fn open(options: AudioOptions) -> Result<Audio, String> {
+    match tokio::task::spawn_blocking(|| audio::start(options)).await {
+        Ok(opened) => opened.map_err(|error| format!("{:#}", audio_error(error).source)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn found(opened: &Result<Audio, String>, name: impl Fn(&Audio) -> Option<String>) -> FoundDevice {
+    match opened {
+        Ok(audio) => FoundDevice::Found(name(audio).unwrap_or_default()),
+        Err(reason) => FoundDevice::Missing(reason.clone()),
+    }
+}
+
+async fn follow_level(microphone: Option<Audio>, shown: &watch::Sender<Shown>, clock: Clock) -> Infallible {
+    let Some(microphone) = microphone else { return std::future::pending().await };
+    let mut next = clock.now();
+    loop {
+        next += LEVEL_INTERVAL;
+        clock.wait_until(Some(next)).await;
+        shown.send_modify(|shown| shown.level = microphone.input_meter.reading());
+    }
+}
+
+/// Returns the command of a choice.
+fn command(choice: StartChoice) -> StartEnd {
+    let (name, endpoint) = match choice {
+        StartChoice::Talk(endpoint) => ("talk", endpoint),
+        StartChoice::Chat(endpoint) => ("chat", endpoint),
+        StartChoice::Transcribe(endpoint) => ("transcribe", endpoint),
+        StartChoice::Help => ("--help", StartEndpoint::Configured),
+        StartChoice::Leave => return StartEnd::Left(EndReason::User),
+    };
+    let demo = match endpoint {
+        StartEndpoint::Configured => None,
+        StartEndpoint::Demo => Some("--demo"),
+    };
+    match Cli::try_parse_from(["rtvoice", name].into_iter().chain(demo)) {
+        Ok(Cli { command: Some(command) }) => StartEnd::Command(command),
+        Ok(Cli { command: None }) => StartEnd::Left(EndReason::User),
+        Err(answer) => StartEnd::Answer(answer),
+    }
+}
+
+/// The start screen.
+struct StartScreen {
+    shown: watch::Receiver<Shown>,
+    clock: Clock,
+    meter: MeterBallistics,
+    theme: Theme,
+}
+
+impl Menu for StartScreen {
+    type Choice = StartChoice;
+
+    fn draw(&mut self, frame: &mut Frame) -> Option<()> {
+        self.shown.has_changed().ok()?;
+        let shown = self.shown.borrow_and_update().clone();
+        let level = self.meter.update(self.clock.now(), shown.level, false);
+        start::draw(frame, &shown.state, level, &self.theme);
+        Some(())
+    }
+
+    fn choose(&self, key: &KeyEvent) -> Option<StartChoice> {
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let letter = match key.code {
+            KeyCode::Char('c' | 'd' | 'q') if is_control => 'q',
+            KeyCode::Esc => 'q',
+            KeyCode::Enter => '\n',
+            KeyCode::Char(letter) if !is_control => letter.to_ascii_lowercase(),
+            _ => return None,
+        };
+        self.shown.borrow().state.choice(letter)
+    }
+}

@@ -1,0 +1,72 @@
+//! A screen that is drawn until a key chooses something.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
+
+use crate::ui::terminal::guard::{KeyReporting, TerminalGuard, restore_on_panic};
+use crate::ui::terminal::reader::{self, ReaderEvent};
+use crate::ui::terminal::{ScreenError, ScreenTimeout, join_in_time};
+
+/// Interval of redrawing.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// What is drawn, and what keys mean.
+pub trait Menu {
+    /// The result of a key.
+    type Choice;
+
+    /// Draws the screen. Returns none when the menu is to be closed without a choice.
+    fn draw(&mut self, frame: &mut Frame) -> Option<()>;
+
+    /// Returns what a key chooses.
+    fn choose(&self, key: &KeyEvent) -> Option<Self::Choice>;
+}
+
+/// Shows a menu until a key chooses something or the menu closes itself. Blocks.
+///
+/// # Errors
+///
+/// Errors of the terminal or the system. The terminal is restored.
+pub fn show<M: Menu>(menu: &mut M) -> Result<Option<M::Choice>, ScreenError> {
+    let guard = Arc::new(TerminalGuard::default());
+    restore_on_panic(Arc::clone(&guard));
+    guard.acquire(KeyReporting::Typed).map_err(ScreenError::Terminal)?;
+    let chosen = run(menu, &guard);
+    guard.release();
+    chosen
+}
+
+fn run<M: Menu>(menu: &mut M, guard: &Arc<TerminalGuard>) -> Result<Option<M::Choice>, ScreenError> {
+    let backend = CrosstermBackend::new(io::BufWriter::new(io::stdout()));
+    let mut terminal = Terminal::new(backend).map_err(ScreenError::Terminal)?;
+    let (reader, events) =
+        reader::start(Arc::clone(guard), KeyReporting::Typed).map_err(ScreenError::Thread)?;
+    let chosen = loop {
+        let mut is_open = None;
+        terminal.draw(|frame| is_open = menu.draw(frame)).map_err(ScreenError::Terminal)?;
+        if is_open.is_none() {
+            break None;
+        }
+        match events.events.recv_timeout(FRAME) {
+            Ok(Ok(ReaderEvent::Event(Event::Key(key)))) if key.kind != KeyEventKind::Release => {
+                if let Some(choice) = menu.choose(&key) {
+                    break Some(choice);
+                }
+            }
+            Ok(Ok(ReaderEvent::Event(_) | ReaderEvent::Releases(_))) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Err(error)) => return Err(ScreenError::Terminal(error)),
+            Err(RecvTimeoutError::Disconnected) => break None,
+        }
+    };
+    guard.stop_drawing();
+    reader::wake();
+    // The next screen reads keys itself.
+    let _ = join_in_time(reader, ScreenTimeout::Normal);
+    Ok(chosen)
+}
