@@ -72,6 +72,18 @@ fn listen_and_speak_10_ms(bencher: Bencher) {
     });
 }
 
+/// 120 ms of an answer that arrives slower than real time, so that each piece is stretched.
+#[divan::bench]
+fn listen_and_stretch_120_ms(bencher: Bencher) {
+    let mut call = Call::new();
+    let tone = |n: i16| (f32::from(n) * 0.05).sin() * 10_000.0;
+    let frame = Frame::new(SampleRate::HZ_24000, (0..2_400).map(|n| tone(n) as i16).collect::<Vec<_>>());
+    bencher.bench_local(|| {
+        call.engine.play(ClipId(1), frame.clone());
+        (0..12).for_each(|_| call.ten_milliseconds());
+    });
+}
+
 /// The same with what keeps an answer from hearing itself: the canceller and a listener for voices, or either.
 #[divan::bench(args = ["auto", "aec", "voice", "aec and noise suppression"])]
 fn cancel_echo_10_ms(bencher: Bencher, what: &str) {

@@ -63,7 +63,7 @@ impl Scene {
 pub(crate) struct Call<'a> {
     pub(crate) room: Room,
     pub(crate) scene: Scene,
-    pub(crate) gaps: bool,
+    pub(crate) gaps: &'static Gaps,
     pub(crate) number: usize,
     /// At 24 kHz.
     pub(crate) far: &'a [f32],
@@ -81,8 +81,30 @@ enum Gap {
     Lost(usize),
 }
 
-const GAPS: [Gap; 6] =
-    [Gap::Stall(7), Gap::Underrun(3), Gap::Stall(14), Gap::Lost(2), Gap::Underrun(1), Gap::Stall(22)];
+/// Gaps of a call, in turn.
+pub(crate) struct Gaps {
+    pub(crate) name: &'static str,
+    list: &'static [Gap],
+}
+
+/// No gaps, each kind alone, and all.
+pub(crate) const GAPS: [Gaps; 5] = [
+    Gaps { name: "no", list: &[] },
+    Gaps { name: "stall", list: &[Gap::Stall(7), Gap::Stall(14), Gap::Stall(22)] },
+    Gaps { name: "underrun", list: &[Gap::Underrun(3), Gap::Underrun(1), Gap::Underrun(6)] },
+    Gaps { name: "lost", list: &[Gap::Lost(2), Gap::Lost(1), Gap::Lost(5)] },
+    Gaps {
+        name: "all",
+        list: &[
+            Gap::Stall(7),
+            Gap::Underrun(3),
+            Gap::Stall(14),
+            Gap::Lost(2),
+            Gap::Underrun(1),
+            Gap::Stall(22),
+        ],
+    },
+];
 
 /// Played and captured audio at the rate of the devices.
 pub(crate) struct Recording {
@@ -114,8 +136,7 @@ struct Ducks {
 
 impl Call<'_> {
     pub(crate) fn name(&self) -> String {
-        let gaps = if self.gaps { "gaps" } else { "smooth" };
-        format!("{}_{}_{gaps}_{}", self.room.name, self.scene.name(), self.number)
+        format!("{}_{}_{}_{}", self.room.name, self.scene.name(), self.gaps.name, self.number)
     }
 
     /// Returns start ticks and levels of the near end.
@@ -157,8 +178,8 @@ impl Call<'_> {
     }
 
     fn gap(&self, tick: usize) -> Option<Gap> {
-        let since = tick.checked_sub(GAP_FIRST).filter(|since| self.gaps && since % GAP_EVERY == 0)?;
-        Some(GAPS[(since / GAP_EVERY + self.number) % GAPS.len()])
+        let since = tick.checked_sub(GAP_FIRST).filter(|since| since % GAP_EVERY == 0)?;
+        self.gaps.list.iter().cycle().nth((since / GAP_EVERY + self.number) % 12).copied()
     }
 
     /// Runs it through the engine.

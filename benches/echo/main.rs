@@ -8,7 +8,7 @@
 //!   recordings of the demo.
 //! - `ECHO_OUT`: folder for the processed capture as WAV files, for a VAD or a listener to judge.
 //! - `ECHO_ROOMS`: names of rooms, separated by commas. `ECHO_CHAINS`: `rtvoice`, `crate`. `ECHO_GAPS`: `no`,
-//!   `yes`. `ECHO_SCENES`: `far`, `double`, `headset`. Default: all.
+//!   `stall`, `underrun`, `lost`, `all`. `ECHO_SCENES`: `far`, `double`, `headset`. Default: everything.
 
 mod call;
 mod room;
@@ -22,7 +22,7 @@ use rtvoice::dsp::g711::decode_ulaw;
 use rtvoice::dsp::resample::{resample_floats, to_float, to_int};
 use rtvoice::dsp::wav::WavWriter;
 
-use crate::call::{Call, Outcome, Scene};
+use crate::call::{Call, GAPS, Outcome, Scene};
 use crate::room::ROOMS;
 
 /// Level of the far end and of the near end while they speak, before the room.
@@ -37,10 +37,7 @@ fn main() {
     let out = std::env::var_os("ECHO_OUT").map(PathBuf::from);
     for room in ROOMS.iter().filter(|room| is_wanted("ECHO_ROOMS", room.name)) {
         for scene in Scene::ALL.into_iter().filter(|scene| is_wanted("ECHO_SCENES", scene.name())) {
-            for gaps in [false, true] {
-                if !is_wanted("ECHO_GAPS", if gaps { "yes" } else { "no" }) {
-                    continue;
-                }
+            for gaps in GAPS.iter().filter(|gaps| is_wanted("ECHO_GAPS", gaps.name)) {
                 for (number, far) in far.iter().enumerate() {
                     let near = &near[number % near.len()];
                     let call = Call { room: *room, scene, gaps, number, far, near };

@@ -31,7 +31,7 @@ pub(crate) struct CaptureFramer {
     events: UnboundedSender<AudioEvent>,
     mute: Mute,
     piece: Vec<f32>,
-    /// Audio at the processor's rate, between two steps of a piece.
+    /// Audio of this step at the processor's rate, or the server's without one.
     resampled: Vec<f32>,
     /// Audio at the server's rate, less than a frame between steps.
     wire: Vec<f32>,
@@ -124,23 +124,23 @@ impl CaptureFramer {
     /// Sends complete frames and returns the captured duration.
     pub(crate) fn step(&mut self) -> Duration {
         let before = self.captured;
+        self.resampled.clear();
         loop {
             let (samples, _) = self.ring.pop_partial_slice(&mut self.piece);
             let count = samples.len();
             if count == 0 {
-                return self.resampler.from().duration(self.captured - before);
+                break;
             }
             self.captured += count as u64;
-            match &mut self.processor {
-                None => self.resampler.process(&self.piece[..count], &mut self.wire),
-                Some(processor) => {
-                    self.resampled.clear();
-                    self.resampler.process(&self.piece[..count], &mut self.resampled);
-                    processor.process(&self.resampled, &mut self.wire);
-                }
-            }
-            self.send_frames();
+            self.resampler.process(&self.piece[..count], &mut self.resampled);
         }
+        match &mut self.processor {
+            None => self.wire.append(&mut self.resampled),
+            // All at once after a stall, since the reference of all of it has arrived.
+            Some(processor) => processor.process(&self.resampled, &mut self.wire),
+        }
+        self.send_frames();
+        self.resampler.from().duration(self.captured - before)
     }
 
     fn send_frames(&mut self) {

@@ -25,6 +25,9 @@ const DELAY_FILTERS: usize = 8;
 /// Length of the linear filter: 80 ms of reverberation. The default of 35 ms leaves more to the suppressor, which
 /// distorts near-end speech, and hides it from detection.
 const FILTER_BLOCKS: usize = 30;
+/// Rendered blocks ahead of captured ones from which on the crate forgets the echo path: 130 ms. After a gap of
+/// the speaker they stay ahead.
+const EXCESS_BLOCKS: usize = 48;
 /// Pole of the filter that removes the DC offset of the microphone: 76 Hz.
 const DC_POLE: f32 = 0.98;
 /// Samples that wait for a complete block of the crate: 240 is not a multiple of 64.
@@ -57,6 +60,7 @@ impl Aec3 {
     pub(super) fn new() -> Self {
         let mut config = EchoCanceller3Config::default();
         config.delay.num_filters = DELAY_FILTERS;
+        config.buffering.max_allowed_excess_render_blocks = EXCESS_BLOCKS;
         config.filter.export_linear_aec_output = true;
         config.filter.refined.length_blocks = FILTER_BLOCKS;
         config.filter.coarse.length_blocks = FILTER_BLOCKS;
@@ -85,8 +89,19 @@ impl Aec3 {
         self.render.drain(..used);
     }
 
+    /// Replaces a lost block of the microphone.
+    pub(super) fn skip(&mut self) {
+        self.process(&[0.0; BLOCK], true);
+        self.linear_output();
+    }
+
     /// Returns a block of the microphone without the echo.
     pub(super) fn capture(&mut self, block: &Block) -> Block {
+        self.process(block, false)
+    }
+
+    /// Processes a block. The filter does not adapt to a saturated one, nor to one that is lost.
+    fn process(&mut self, block: &Block, is_lost: bool) -> Block {
         for sample in block {
             let filtered = sample - self.dc.0 + DC_POLE * self.dc.1;
             self.dc = (*sample, filtered);
@@ -94,7 +109,7 @@ impl Aec3 {
         }
         let (blocks, rest) = self.capture.as_chunks::<BLOCK_SIZE>();
         for samples in blocks {
-            let is_saturated = samples.iter().any(|sample| sample.abs() >= SATURATED);
+            let is_saturated = is_lost || samples.iter().any(|sample| sample.abs() >= SATURATED);
             let (mut output, mut linear) = (to_band(samples), BandBlock::new(1, 1));
             self.processor.process_capture(false, is_saturated, Some(&mut linear), &mut output);
             let linear = linear.view(0, 0).iter().map(|sample| sample / FULL_SCALE);

@@ -127,6 +127,18 @@ impl Canceller {
         }
     }
 
+    /// Replaces a lost near-end block.
+    pub(super) fn skip(&mut self) {
+        match self.state {
+            ProcessorState::Suspended(ahead) => self.state = ProcessorState::Suspended(ahead - 1),
+            ProcessorState::Waking(_) | ProcessorState::Running => {
+                if let Some(aec) = &mut self.aec {
+                    aec.skip();
+                }
+            }
+        }
+    }
+
     /// Processes a near-end block; suspends after the far end has become inactive.
     pub(super) fn capture(&mut self, block: &mut Block, output: CancellerOutput, is_active: bool) {
         self.plain.extend(block.iter());

@@ -27,8 +27,8 @@ struct ConvergenceLimits {
 
 /// An unknown echo path: 1.5 to 3 s. Speech of the user looks like a leak, and must not wait longer.
 const START: ConvergenceLimits = ConvergenceLimits { least: 150, clean: 80, most: 300 };
-/// A known echo path whose delay must be found again: 0.6 to 2 s.
-const RESTART: ConvergenceLimits = ConvergenceLimits { least: 60, clean: 60, most: 200 };
+/// A known echo path whose delay may have to be found again: 0.3 to 2 s.
+const RESTART: ConvergenceLimits = ConvergenceLimits { least: 30, clean: 30, most: 200 };
 
 /// Progress of the adaptive filter.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ mod tests {
         let mut convergence = Convergence::default();
         converged_after(&mut convergence, 0..0);
         convergence.restart();
-        assert_eq!(converged_after(&mut convergence, 0..0), Some(60));
+        assert_eq!(converged_after(&mut convergence, 0..0), Some(30));
         let mut unconverged = Convergence::default();
         unconverged.restart();
         assert_eq!(

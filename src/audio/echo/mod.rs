@@ -24,7 +24,7 @@ use crate::audio::echo::auto_mode::AutoEchoMode;
 use crate::audio::echo::block::{BLOCK, BLOCK_TIME, Block, power};
 use crate::audio::echo::canceller::{Canceller, CancellerOutput};
 use crate::audio::echo::convergence::Convergence;
-use crate::audio::echo::gap_detector::GapDetector;
+use crate::audio::echo::gap_detector::{Gap, GapDetector};
 use crate::audio::echo::meter::{EchoMeter, Measurement};
 use crate::audio::echo::mic_gate::MicGate;
 use crate::audio::echo::residual::{ResidualMonitor, ResidualSignal};
@@ -171,8 +171,8 @@ impl EchoControl {
 
     /// Processes the next block of the microphone, and returns whether it may contain speech.
     pub(crate) fn capture(&mut self, block: &mut Block, near_end: NearEnd) -> SpeechGate {
-        if self.gaps.captured() && self.is_far_end_active() {
-            self.convergence.restart();
+        if let Some(gap) = self.gaps.captured() {
+            self.realign(gap);
         }
         let raw = power(block);
         let is_active = self.is_far_end_active();
@@ -238,6 +238,19 @@ impl EchoControl {
         {
             auto.count_false_interruption(self.elapsed);
             self.apply_mode();
+        }
+    }
+
+    /// Replaces lost blocks by silence, so that the echo path of the canceller does not change.
+    fn realign(&mut self, gap: Gap) {
+        if self.is_far_end_active() {
+            self.convergence.restart();
+        }
+        let Some(canceller) = &mut self.canceller else { return };
+        match gap {
+            Gap::Speaker(blocks) => (0..blocks).for_each(|_| canceller.render(&[0.0; BLOCK], false)),
+            Gap::Microphone(blocks) => (0..blocks).for_each(|_| canceller.skip()),
+            Gap::Unknown => {}
         }
     }
 

@@ -148,6 +148,18 @@ fn gaps(given: &[f32], answer: &[i16], rate: SampleRate) -> Vec<u64> {
     gaps
 }
 
+/// Returns the gaps of an answer without pauses in milliseconds. It may be stretched, but not shortened.
+fn dropouts(given: &[f32], answer: &[i16], rate: SampleRate) -> Vec<u64> {
+    // The softest sample is 0.15; a decay is much shorter than a gap.
+    let is_loud = |sample: &&f32| sample.abs() > 0.1;
+    let loud = given.iter().filter(is_loud).count();
+    assert!(loud + 200 > answer.len(), "{loud} of {}", answer.len());
+    let first = given.iter().position(|sample| is_loud(&sample)).unwrap();
+    let last = given.iter().rposition(|sample| is_loud(&sample)).unwrap();
+    let silences = given[first..=last].split(|sample| is_loud(&sample));
+    silences.map(|silence| silence.len() as u64 * 1_000 / u64::from(rate.0)).filter(|ms| *ms > 1).collect()
+}
+
 /// Simulated speech: phrases of one or two seconds with pauses, after an initial silence in milliseconds.
 fn speech(seconds: usize, silence_ms: u64, dice: &mut LehmerRng) -> Vec<i16> {
     let length = seconds * RATE.0 as usize;
@@ -182,29 +194,27 @@ fn a_live_answer_with_enough_lead_has_no_gap() {
         // Two deltas arrive at once; later ones are up to 80 ms early or late.
         let live = (0..100).map(|n: u64| if n < 2 { ms(80) } else { ms((n - 1) * 100 + dice.below(161)) });
         let given = listener.play_answer(1, &answer, live);
-        assert_eq!(gaps(&given, &answer, RATE), [0; 0], "seed {seed}");
+        assert_eq!(dropouts(&given, &answer, RATE), [0; 0], "seed {seed}");
     }
 }
 
 #[test]
-fn a_live_answer_without_lead_raises_the_target() {
+fn a_live_answer_without_lead_has_a_gap_at_its_begin_at_most() {
     for seed in 1..=10 {
         let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed));
         let answer = counting(10, RATE);
-        let flushed: Vec<Vec<u64>> = (1..=4)
+        let gaps: Vec<Vec<u64>> = (1..=4)
             .map(|number| {
                 let live = (0..100).map(|n: u64| ms(n * 100 + dice.below(161)));
                 let given = listener.play_answer(number, &answer, live);
-                gaps(&given, &answer, RATE)
+                dropouts(&given, &answer, RATE)
             })
             .collect();
-        // The first gap is unavoidable and raises the target within the answer.
+        // One delta is no reserve for the second one, which is up to 160 ms later. It raises the target.
         assert!(
-            flushed.iter().flatten().count() <= 3 && flushed.iter().flatten().all(|gap| *gap <= 260),
-            "seed {seed}: {flushed:?}"
+            gaps.iter().flatten().count() <= 1 && gaps.iter().flatten().all(|gap| *gap <= 160),
+            "seed {seed}: {gaps:?}"
         );
-        let first = flushed.iter().position(|gaps| !gaps.is_empty()).unwrap_or(3);
-        assert!(flushed[first + 1..].iter().all(Vec::is_empty), "seed {seed}: {flushed:?}");
     }
 }
 
@@ -222,8 +232,9 @@ fn a_live_answer_makes_up_its_deficit_in_the_initial_pause() {
         for number in 1..=3 {
             let answer = speech(10, 100 + dice.below(150), &mut dice);
             let live: Vec<Duration> = (0..100).map(|n: u64| ms(n * 100 + dice.below(161))).collect();
-            let given = listener.play_answer(number, &answer, live.into_iter());
-            match (number, gaps(&given, &answer, RATE).len()) {
+            let before = listener.gaps;
+            listener.play_answer(number, &answer, live.into_iter());
+            match (number, listener.gaps - before) {
                 (_, 0) => {}
                 (1, _) => first_with_gaps += 1,
                 (_, gaps) => panic!("seed {seed}: {gaps} gaps in answer {number}"),
@@ -235,7 +246,7 @@ fn a_live_answer_makes_up_its_deficit_in_the_initial_pause() {
 }
 
 #[test]
-fn pauses_of_an_answer_faster_than_live_are_not_stretched() {
+fn an_answer_faster_than_live_is_not_stretched() {
     for (times_as_fast, silence) in
         [2, 5, 20].into_iter().flat_map(|fast| [10, 50, 80, 100, 250].map(|silence| (fast, silence)))
     {
@@ -281,16 +292,17 @@ fn a_stall_is_a_gap_in_a_word_but_not_in_a_pause() {
         let answer: Vec<i16> = word.iter().copied().chain(pause).chain(word.iter().copied()).collect();
         // All audio from 1.2 s on is 300 ms late.
         let live = (0..40).map(|n: u64| ms((n * 100).saturating_sub(100) + if n < 12 { 0 } else { 300 }));
-        let given = listener.play_answer(1, &answer, live);
-        assert_eq!(self::gaps(&given, &answer, RATE).len(), gaps, "a pause of {silence} ms");
-        assert_eq!(listener.gaps, gaps as u64, "reported");
+        listener.play_answer(1, &answer, live);
+        assert_eq!(listener.gaps, gaps, "a pause of {silence} ms");
     }
 }
 
 #[test]
-fn a_stall_is_a_single_gap_of_its_own_length() {
+fn a_stall_of_300_ms_is_a_single_gap_of_at_most_100_ms() {
     // Held-up audio arrives at once, or everything after it is equally late.
-    for caught_up in [true, false] {
+    for (caught_up, lead) in
+        [true, false].into_iter().flat_map(|caught_up| [(caught_up, 60), (caught_up, 160)])
+    {
         let mut listener = Listener::new(RATE, 0);
         let answer = counting(10, RATE);
         let live = (0..100).map(|n: u64| match (n < 50, caught_up) {
@@ -298,11 +310,47 @@ fn a_stall_is_a_single_gap_of_its_own_length() {
             (false, true) => ms((n * 100).max(5_300)),
             (false, false) => ms(n * 100 + 300),
         });
-        // One delta of lead, as with any sender that keeps up.
-        let given = listener.play_answer(1, &answer, live.map(|at| at.saturating_sub(DELTA)));
-        let gaps = gaps(&given, &answer, RATE);
-        assert!(matches!(gaps[..], [gap] if (100..=300).contains(&gap)), "{gaps:?}");
+        let given = listener.play_answer(1, &answer, live.map(|at| at.saturating_sub(ms(lead))));
+        let gaps = dropouts(&given, &answer, RATE);
+        assert!(matches!(gaps[..], [gap] if gap <= 100), "{caught_up}, {lead}: {gaps:?}");
         assert_eq!(listener.gaps, 1, "reported, and the end of the answer is not a gap");
+    }
+}
+
+#[test]
+fn a_second_stall_is_as_short_as_the_first() {
+    let mut listener = Listener::new(RATE, 0);
+    let answer = counting(10, RATE);
+    let stalled = |n: u64| u64::from(n >= 30) + u64::from(n >= 70);
+    let live = (0..100).map(|n| ms(n * 100 + stalled(n) * 300));
+    let given = listener.play_answer(1, &answer, live);
+    let gaps = dropouts(&given, &answer, RATE);
+    assert!(gaps.len() == 2 && gaps.iter().all(|gap| *gap <= 100), "{gaps:?}");
+}
+
+#[test]
+fn the_playback_position_is_exact_while_speech_is_stretched() {
+    for end in (250..1_500).step_by(90) {
+        let mut listener = Listener::new(RATE, 0);
+        // A slope, whose value is the time.
+        let answer: Vec<i16> = (0..20_000).map(|n: i16| n + 5_000).collect();
+        for (number, delta) in (0..).zip(answer.chunks(800)).take_while(|(n, _)| n * 100 < end) {
+            listener.run_until(ms(number * 100));
+            listener.engine.play(ClipId(1), Frame::new(RATE, delta));
+            listener.engine.step(listener.now);
+        }
+        listener.run_until(ms(end));
+        listener.engine.flush();
+        listener.engine.step(listener.now);
+        listener.run_until(ms(end + 40));
+        let Some([(_, heard)]) = listener.flushed.as_deref() else { panic!("{:?}", listener.flushed) };
+        let taken = listener.ends.shared.taken.load(Ordering::Relaxed);
+        assert!(end < 400 || taken > heard + 400, "{taken} samples played, {heard} of the answer");
+        // The fade-out of 5 ms follows the last sample at full volume.
+        let full = (taken as usize + 160).min(listener.given.len());
+        let last = listener.given[..full].iter().map(|sample| to_int(*sample)).max().unwrap();
+        let position = u64::try_from(last).unwrap() - 5_000 + 40;
+        assert!(position.abs_diff(*heard) <= 125, "{end}: {heard} reported, {position} played");
     }
 }
 
@@ -324,7 +372,8 @@ fn play_a_tone_for_an_hour(fast_millionths: i64) {
     let (mut last, mut before, mut worst, mut deepest) = (0.0_f32, 0.0_f32, 0.0_f32, 0);
     let mut sent = 0;
     for n in 0..36_000 {
-        let lead = ms(200);
+        // More than the reserve of a live answer, so that nothing is stretched for it.
+        let lead = ms(300);
         listener.run_until((DELTA * n).saturating_sub(lead));
         let delta: Vec<i16> = (sent..sent + 200).map(|n| wave(n) as i16).collect();
         sent += delta.len();
@@ -342,5 +391,5 @@ fn play_a_tone_for_an_hour(fast_millionths: i64) {
     let bend = 12_000.0 / 32_768.0 * (std::f32::consts::TAU * 50.0 / 2_000.0).powi(2);
     assert_eq!(listener.ends.shared.underruns.load(Ordering::Relaxed), 0, "{fast_millionths}");
     assert!(worst < bend * 1.2, "{fast_millionths}: a bend of {worst}, the tone has {bend}");
-    assert!(deepest < 2 * 420, "{fast_millionths}: {deepest} samples wait at most");
+    assert!(deepest < 2 * 520, "{fast_millionths}: {deepest} samples wait at most");
 }

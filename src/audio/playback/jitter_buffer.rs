@@ -1,5 +1,5 @@
-//! The jitter buffer: how much of a clip is buffered before playback, adapted to the network. Live clips can
-//! make up a deficit by longer pauses, which is inaudible.
+//! The jitter buffer: how much of a clip is buffered before playback, adapted to the network. Live clips make
+//! up a deficit by longer pauses, which is inaudible, and by slower speech.
 //!
 //! Pure: driven by arrivals and underruns.
 
@@ -13,11 +13,15 @@ const MAX_TARGET: Duration = Duration::from_millis(400);
 const CALM_PERIOD: Duration = Duration::from_secs(10);
 /// Step by which the target is lowered.
 const STEP: Duration = Duration::from_millis(10);
-/// Reserve on top of what would have sufficed in that time.
+/// Reserve on top of what would have sufficed in that time. By less than that speech is not stretched.
 const MARGIN: Duration = Duration::from_millis(20);
-/// Assumed lateness of a live answer before anything was measured: ±80 ms per piece. Also the limit for
-/// longer pauses, since what is later than that has stalled.
+/// Lateness for which the initial pause of a live answer makes up: ±80 ms per piece.
 const ASSUMED_LATENESS: Duration = Duration::from_millis(160);
+/// Reserve of a live answer: for jitter of ±80 ms and a margin, and so that a stall of 300 ms costs 100 ms.
+const RESERVE: Duration = Duration::from_millis(200);
+/// Buffered audio from which on the next piece is late: the rest is stretched. It includes what the queue has
+/// passed to the device.
+const LOW: Duration = Duration::from_millis(160);
 /// Least deficit for which a pause is stretched.
 const MIN_STRETCH: Duration = Duration::from_millis(10);
 /// Audio that must have arrived before its rate predicts that of the next answer.
@@ -38,10 +42,6 @@ pub(crate) struct JitterBuffer {
     calm: Duration,
     /// The target that would have sufficed, had the earliest piece been played on arrival.
     needed: Duration,
-    /// Latest arrival relative to the earliest.
-    late: Duration,
-    /// The same in the previous period, or an assumption.
-    late_before: Duration,
     /// Arrival rate of the last answers.
     pace: ArrivalRate,
     /// Whether there was a gap in this period; if so, measurements take effect before the next one.
@@ -61,6 +61,21 @@ struct ArrivalRun {
     /// Audio before the last piece, and the arrival time of that piece.
     before: Duration,
     last: Duration,
+    /// Whether it follows a gap in a live clip.
+    resumed: bool,
+}
+
+impl ArrivalRun {
+    /// Returns how much later each piece plays than its earliest possible time.
+    fn reserve(&self, now: Duration, in_hand: Duration) -> Duration {
+        (now.saturating_sub(self.began) + MAX_TARGET + in_hand).saturating_sub(self.sound + self.earliest)
+    }
+
+    /// Returns whether several pieces arrived, in real time but for a lead.
+    fn has_live_pace(&self, lead: Duration) -> bool {
+        let elapsed = self.last.saturating_sub(self.began);
+        self.resumed || (!self.before.is_zero() && self.before <= elapsed * 5 / 4 + lead)
+    }
 }
 
 /// How fast answers arrive.
@@ -84,8 +99,6 @@ impl JitterBuffer {
             missing: None,
             calm: Duration::ZERO,
             needed: Duration::ZERO,
-            late: Duration::ZERO,
-            late_before: ASSUMED_LATENESS,
             pace: ArrivalRate::Ahead,
             warned: false,
         }
@@ -109,12 +122,27 @@ impl JitterBuffer {
         let Some(run) = self.run.as_ref().filter(|run| run.clip == clip && self.is_live(run, now)) else {
             return Duration::ZERO;
         };
-        let wanted = self.late.max(self.late_before).max(self.target.saturating_sub(run.piece));
-        // How much later each piece plays than its earliest possible time.
-        let behind =
-            (now.saturating_sub(run.began) + MAX_TARGET + in_hand).saturating_sub(run.sound + run.earliest);
-        let deficit = wanted.min(ASSUMED_LATENESS + MARGIN).saturating_sub(behind);
+        let deficit = RESERVE.saturating_sub(run.reserve(now, in_hand));
         if deficit < MIN_STRETCH { Duration::ZERO } else { deficit }
+    }
+
+    /// Returns whether too little of a live clip is buffered, so that speech is stretched as well. Unlike a
+    /// pause this is audible, so the clip must have proved to be live.
+    pub(crate) fn is_low(&self, now: Duration, clip: ClipId, in_hand: Duration) -> bool {
+        self.run.as_ref().is_some_and(|run| {
+            run.clip == clip
+                && run.has_live_pace(Duration::ZERO)
+                && (in_hand < LOW || run.reserve(now, in_hand) + MARGIN < RESERVE)
+        })
+    }
+
+    /// Returns the target for a clip that ran dry. A live one continues at once, since the rest of the target
+    /// would make the gap longer, and is stretched.
+    pub(crate) fn target_after_gap(&self, clip: ClipId) -> Duration {
+        match self.run.as_ref().filter(|run| run.clip == clip && run.has_live_pace(Duration::ZERO)) {
+            Some(_) => self.start.min(self.target),
+            None => self.target,
+        }
     }
 
     fn is_live(&self, run: &ArrivalRun, now: Duration) -> bool {
@@ -125,21 +153,25 @@ impl JitterBuffer {
             // The only information of one piece is that the next has not arrived.
             return now.saturating_sub(run.began) >= run.sound / 2;
         }
-        run.before <= run.last.saturating_sub(run.began) * 5 / 4 + self.start
+        run.has_live_pace(self.start)
     }
 
     /// Records the arrival of audio of a clip.
     pub(crate) fn arrived(&mut self, now: Duration, clip: ClipId, sound: Duration) {
+        let mut resumed = false;
         if let Some((missing_clip, since)) = self.missing.take() {
             // If another clip follows, the first one only had not been ended.
             if missing_clip == clip {
                 let more = self.target + now.saturating_sub(since);
                 self.record(now, clip, sound);
                 self.grow(more);
-                self.run = None;
+                resumed = self.run.take().is_some_and(|run| run.has_live_pace(Duration::ZERO));
             }
         }
         self.record(now, clip, sound);
+        if let Some(run) = &mut self.run {
+            run.resumed |= resumed;
+        }
         if self.warned {
             self.target = self.target.max(self.needed.min(self.most));
         }
@@ -171,7 +203,6 @@ impl JitterBuffer {
                 run.sound += sound;
                 if came > run.earliest {
                     self.needed = self.needed.max(came - run.earliest + run.piece);
-                    self.late = self.late.max(came - run.earliest);
                 }
                 if came > MAX_TARGET {
                     // Played on arrival, there was a gap here, or only a pause to stretch avoided it.
@@ -188,6 +219,7 @@ impl JitterBuffer {
                     earliest: MAX_TARGET,
                     before,
                     last,
+                    resumed: false,
                 });
             }
         }
@@ -207,7 +239,6 @@ impl JitterBuffer {
         let needed = (self.needed + MARGIN).max(self.least);
         self.target = self.target.min(needed.max(self.target.saturating_sub(STEP)));
         (self.calm, self.needed, self.warned) = (Duration::ZERO, Duration::ZERO, false);
-        self.late_before = std::mem::take(&mut self.late) + MARGIN;
     }
 }
 
@@ -306,23 +337,23 @@ mod tests {
         let mut jitter = JitterBuffer::new(ms(60));
         jitter.arrived(ms(0), CLIP, ms(100));
         assert_eq!(jitter.deficit(ms(40), CLIP, ms(60)), ms(0), "more may come at once");
-        assert_eq!(jitter.deficit(ms(60), CLIP, ms(40)), ms(160), "the assumed lateness");
+        assert_eq!(jitter.deficit(ms(60), CLIP, ms(40)), RESERVE);
         assert_eq!(jitter.deficit(ms(60), ClipId(2), ms(40)), ms(0), "another clip");
         // It is 30 ms late and was missing for as long, so playback is behind by that.
         jitter.arrived(ms(130), CLIP, ms(100));
-        assert_eq!(jitter.deficit(ms(130), CLIP, ms(100)), ms(130));
-        assert_eq!(jitter.deficit(ms(230), CLIP, ms(100)), ms(30), "after 100 ms of silence");
-        assert_eq!(jitter.deficit(ms(255), CLIP, ms(100)), ms(0), "5 ms are below the minimum");
+        assert_eq!(jitter.deficit(ms(130), CLIP, ms(100)), ms(170));
+        assert_eq!(jitter.deficit(ms(230), CLIP, ms(100)), ms(70), "after 100 ms of silence");
+        assert_eq!(jitter.deficit(ms(295), CLIP, ms(100)), ms(0), "5 ms are below the minimum");
     }
 
     #[test]
-    fn a_pause_is_not_stretched_for_a_stall() {
+    fn a_pause_is_stretched_by_the_reserve_at_most() {
         let mut jitter = JitterBuffer::new(ms(60));
         (0..10).for_each(|n| jitter.arrived(ms(100) * n, CLIP, ms(100)));
         jitter.ran_dry(ms(1_000), CLIP);
         jitter.arrived(ms(1_300), CLIP, ms(100));
         assert_eq!(jitter.target(), ms(400), "the next begins with more");
-        assert_eq!(jitter.deficit(ms(1_350), CLIP, ms(50)), ASSUMED_LATENESS + MARGIN);
+        assert_eq!(jitter.deficit(ms(1_350), CLIP, ms(50)), RESERVE);
     }
 
     #[test]
@@ -339,12 +370,28 @@ mod tests {
     }
 
     #[test]
-    fn measured_lateness_applies_to_the_next_answers() {
+    fn speech_of_a_live_answer_is_stretched_until_there_is_a_reserve_and_while_little_is_buffered() {
         let mut jitter = JitterBuffer::new(ms(60));
-        let now = live(&mut jitter, ms(0), (10, ms(40)));
-        assert_eq!((jitter.target(), jitter.target_of_pause()), (ms(140), ms(60)), "40 ms and a delta");
-        jitter.arrived(now, CLIP, ms(100));
-        assert_eq!(jitter.deficit(now, CLIP, ms(100)), ms(60), "40 ms and a margin, from the beginning");
+        jitter.arrived(ms(0), CLIP, ms(100));
+        assert!(!jitter.is_low(ms(60), CLIP, ms(40)), "its pace is unknown");
+        (1..5).for_each(|n| jitter.arrived(ms(100) * n, CLIP, ms(100)));
+        assert!(jitter.is_low(ms(400), CLIP, ms(250)), "150 ms in reserve");
+        assert!(!jitter.is_low(ms(400), CLIP, ms(300)), "200 ms in reserve");
+        assert!(!jitter.is_low(ms(530), CLIP, ms(170)) && jitter.is_low(ms(550), CLIP, ms(150)), "late");
+        assert!(!jitter.is_low(ms(550), ClipId(2), ms(150)), "another clip");
+    }
+
+    #[test]
+    fn a_gap_in_a_live_answer_ends_with_its_next_piece() {
+        let mut jitter = JitterBuffer::new(ms(60));
+        jitter.target = ms(360);
+        jitter.arrived(ms(0), CLIP, ms(100));
+        assert_eq!(jitter.target_after_gap(CLIP), ms(360), "its pace is unknown");
+        (1..3).for_each(|n| jitter.arrived(ms(100) * n, CLIP, ms(100)));
+        assert_eq!(jitter.target_after_gap(CLIP), ms(60));
+        jitter.ran_dry(ms(300), CLIP);
+        jitter.arrived(ms(400), CLIP, ms(100));
+        assert!(jitter.is_low(ms(400), CLIP, ms(100)), "and is stretched at once");
     }
 
     #[test]

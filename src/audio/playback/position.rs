@@ -24,8 +24,10 @@ struct ClipSpan {
     fed: u64,
     rate: SampleRate,
     device_rate: SampleRate,
-    /// Samples added by drift compensation.
+    /// Samples added by drift compensation and time stretching, up to the last position taken.
     stretched: i64,
+    /// Samples added later, and where, in output samples of the span.
+    pending: VecDeque<(u64, i64)>,
     /// Whether all of it was sent.
     ended: bool,
     /// Samples reported.
@@ -41,31 +43,19 @@ pub(crate) struct SpanStart {
 }
 
 impl PlaybackPosition {
-    /// Counts `samples` of a clip as sent; a new span begins at `start`.
-    pub(crate) fn feed(&mut self, start: &SpanStart, samples: u64) {
-        if let Some(span) = self.spans.back_mut().filter(|span| span.clip == start.clip && !span.ended) {
-            span.fed += samples;
-            return;
+    /// Counts `samples` of a clip as sent, with `more` added before them; a new span begins at `start`.
+    pub(crate) fn feed(&mut self, start: &SpanStart, samples: u64, more: i64) {
+        if self.spans.back().is_none_or(|span| span.clip != start.clip || span.ended) {
+            let SpanStart { clip, begins, rate, device_rate } = *start;
+            let (fed, stretched, pending, ended, reported) = (0, 0, VecDeque::new(), false, 0);
+            let span = ClipSpan { clip, begins, fed, rate, device_rate, stretched, pending, ended, reported };
+            self.spans.push_back(span);
         }
-        let SpanStart { clip, begins, rate, device_rate } = *start;
-        let (stretched, ended, reported) = (0, false, 0);
-        self.spans.push_back(ClipSpan {
-            clip,
-            begins,
-            fed: samples,
-            rate,
-            device_rate,
-            stretched,
-            ended,
-            reported,
-        });
-    }
-
-    /// Records that drift compensation added `more` samples to the last span.
-    pub(crate) fn stretch(&mut self, more: i64) {
-        if let Some(span) = self.spans.back_mut() {
-            span.stretched += more;
+        let Some(span) = self.spans.back_mut() else { return };
+        if more != 0 {
+            span.pending.push_back((span.output_len(), more));
         }
+        span.fed += samples;
     }
 
     /// Marks a clip as complete.
@@ -78,6 +68,7 @@ impl PlaybackPosition {
     /// Reports progress now that the device has taken `taken` samples.
     pub(crate) fn advance(&mut self, taken: u64, mut report: impl FnMut(AudioEvent)) {
         for span in &mut self.spans {
+            span.settle(taken);
             let heard = span.heard(taken);
             let whole = span.ended && heard == span.fed;
             let due = heard - span.reported >= span.rate.samples(REPORT);
@@ -114,8 +105,8 @@ impl PlaybackPosition {
     ) -> u64 {
         self.advance(sent, report);
         let Some(span) = self.spans.back_mut() else { return sent };
-        let stretched = span.fed.saturating_add_signed(span.stretched);
-        let fed = (u128::from(stretched) * u128::from(device.0)).div_ceil(u128::from(span.rate.0));
+        let sent_len = u128::from(span.output_len());
+        let fed = (sent_len * u128::from(device.0)).div_ceil(u128::from(span.rate.0));
         let fed = u64::try_from(fed).unwrap_or(u64::MAX);
         let begins = sent.max(fed);
         span.begins = begins - fed;
@@ -140,11 +131,35 @@ impl PlaybackPosition {
 }
 
 impl ClipSpan {
-    fn heard(&self, taken: u64) -> u64 {
+    /// Returns the samples sent, the added ones included.
+    fn output_len(&self) -> u64 {
+        let pending: i64 = self.pending.iter().map(|(_, more)| more).sum();
+        self.fed.saturating_add_signed(self.stretched + pending)
+    }
+
+    /// Returns the output samples of the span among those taken by the device.
+    fn taken(&self, taken: u64) -> u64 {
         let device = u128::from(taken.saturating_sub(self.begins));
         let samples = device * u128::from(self.rate.0) / u128::from(self.device_rate.0);
-        // The last added samples may still be in transit: an error of a sample or two.
-        u64::try_from(samples).unwrap_or(u64::MAX).saturating_add_signed(-self.stretched).min(self.fed)
+        u64::try_from(samples).unwrap_or(u64::MAX)
+    }
+
+    /// Moves added samples that were taken to `stretched`.
+    fn settle(&mut self, taken: u64) {
+        let taken = self.taken(taken);
+        while let Some((_, more)) =
+            self.pending.pop_front_if(|(at, more)| at.saturating_add_signed((*more).max(0)) <= taken)
+        {
+            self.stretched += more;
+        }
+    }
+
+    /// Returns the samples heard. The position rests while added samples are taken.
+    fn heard(&self, taken: u64) -> u64 {
+        let taken = self.taken(taken);
+        let pending = self.pending.iter().take_while(|(at, _)| *at <= taken);
+        let added: i64 = pending.map(|(at, more)| (*more).min((taken - at).cast_signed())).sum();
+        taken.saturating_add_signed(-(self.stretched + added)).min(self.fed)
     }
 }
 
@@ -163,7 +178,7 @@ mod tests {
             rate: SampleRate(24_000),
             device_rate: SampleRate(48_000),
         };
-        position.feed(&start, 24_000);
+        position.feed(&start, 24_000, 0);
         for taken in [0, 100, 102, 104, 2_402, 2_498, 2_502] {
             position.advance(taken, |event| {
                 reports.extend(event.played_samples(ClipId(7)).map(|heard| (taken, heard)));
@@ -172,5 +187,31 @@ mod tests {
         }
         // Later every 50 ms.
         assert_eq!(reports, [(102, 1), (2_502, 1_201)]);
+    }
+
+    #[test]
+    fn the_position_rests_while_added_samples_are_taken() {
+        for rate in [24_000, 48_000] {
+            let device_rate = SampleRate(rate);
+            let start = SpanStart { clip: ClipId(7), begins: 0, rate: SampleRate(24_000), device_rate };
+            let mut position = PlaybackPosition::default();
+            position.feed(&start, 240, 0);
+            position.feed(&start, 240, 100);
+            position.feed(&start, 240, -1);
+            let mut settled = PlaybackPosition::default();
+            for (samples, more) in [(240, 0), (240, 100), (240, -1)] {
+                settled.feed(&start, samples, more);
+            }
+            // 240 samples, 100 added ones, 240 samples, and 240 without one.
+            for (taken, heard) in
+                [(0, 0), (239, 239), (240, 240), (290, 240), (340, 240), (341, 241), (580, 481), (819, 720)]
+            {
+                let taken = taken * u64::from(rate) / 24_000;
+                assert_eq!(position.spans[0].heard(taken), heard, "{taken}");
+                settled.advance(taken, |_| ());
+                assert_eq!(settled.spans[0].heard(taken), heard, "{taken}, settled");
+            }
+            assert!(settled.spans[0].pending.is_empty());
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::audio::playback::clock_drift::DriftCompensator;
 use crate::audio::playback::jitter_buffer::JitterBuffer;
 use crate::audio::playback::overflow::Overflow;
 use crate::audio::playback::position::{PlaybackPosition, SpanStart};
+use crate::audio::playback::time_stretch::TimeStretcher;
 use crate::audio::realtime::counters::CallbackCounters;
 use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::LevelMeter;
@@ -35,6 +36,7 @@ pub(crate) struct PlaybackQueue {
     rate: SampleRate,
     jitter: JitterBuffer,
     drift: DriftCompensator,
+    stretcher: TimeStretcher,
     queue: VecDeque<QueuedClip>,
     waiting: Duration,
     /// Audio dropped because the queue was full, since the start.
@@ -93,6 +95,7 @@ impl PlaybackQueue {
             rate: device,
             jitter: JitterBuffer::new(prebuffer),
             drift: DriftCompensator::default(),
+            stretcher: TimeStretcher::default(),
             queue: VecDeque::new(),
             waiting: Duration::ZERO,
             dropped: Duration::ZERO,
@@ -198,6 +201,7 @@ impl PlaybackQueue {
         (self.waiting, self.unclassified) = (Duration::ZERO, 0);
         self.ready.clear();
         self.ready_at = 0;
+        self.stretcher = TimeStretcher::default();
         self.activity = PlaybackActivity::Flushing(unplayed);
         self.shared.expecting.store(false, Ordering::Release);
         if self.is_flushed() {
@@ -328,7 +332,7 @@ impl PlaybackQueue {
         head.gate = Gate::Buffering;
         // The target is fixed before this underrun adjusts it, or the gap would be longer than the missing
         // audio.
-        head.target_level = self.jitter.target();
+        head.target_level = self.jitter.target_after_gap(head.clip);
         if head.waiting == head.fresh && !head.ended {
             // The underrun began after the last step.
             self.jitter.ran_dry(self.last_step, head.clip);
@@ -387,7 +391,8 @@ impl PlaybackQueue {
             if before != Gate::Stretching && head.gate == Gate::Stretching {
                 self.drift.restart();
             }
-            return (head.gate == Gate::Open).then(|| self.feed());
+            let is_low = continues && self.jitter.is_low(now, head.clip, in_hand);
+            return (head.gate == Gate::Open).then(|| self.feed(is_low));
         }
         // A clip followed by another one will not continue.
         if !(head.ended || followed) {
@@ -396,6 +401,7 @@ impl PlaybackQueue {
         self.position.end(head.clip);
         self.queue.pop_front();
         self.drift.restart();
+        self.stretcher = TimeStretcher::default();
         let rate = self.resampler.from();
         if !self.queue.front().is_some_and(|next| next.rate == rate && next.is_ready()) {
             self.flush_resampler();
@@ -403,8 +409,8 @@ impl PlaybackQueue {
         Some(0)
     }
 
-    /// Feeds the next piece of the first clip to the resampler.
-    fn feed(&mut self) -> usize {
+    /// Feeds the next piece of the first clip to the resampler, more slowly if too little is buffered.
+    fn feed(&mut self, is_low: bool) -> usize {
         let Some(head) = self.queue.front_mut() else { return 0 };
         if head.rate != self.resampler.from() {
             self.resampler = Resampler::new(head.rate, self.rate);
@@ -418,10 +424,17 @@ impl PlaybackQueue {
         self.piece.clear();
         let samples = head.take(&mut self.piece, &self.meter);
         self.waiting = self.waiting.saturating_sub(start.rate.duration(samples as u64));
-        let more = self.drift.compensate(&mut self.piece, start.rate.duration(1));
+        let mut more = self.drift.compensate(&mut self.piece, start.rate.duration(1));
+        let stretched = if is_low { self.stretcher.stretch(&mut self.piece, start.rate) } else { 0 };
+        if !is_low {
+            self.stretcher.pass(&self.piece, start.rate);
+        }
+        if stretched > 0 {
+            self.drift.restart();
+            more += stretched as i64;
+        }
         self.fed += self.piece.len() as u64;
-        self.position.feed(&start, samples as u64);
-        self.position.stretch(more);
+        self.position.feed(&start, samples as u64, more);
         self.resampler.process(&self.piece, &mut self.ready);
         samples
     }

@@ -202,8 +202,16 @@ fn measured(echo: &MeasuredEcho) -> DoctorFinding {
     let (level, mode, means) = match echo.settles {
         EchoMode::Off => (Level::Ok, "off", "leaves the microphone unchanged, because the echo is inaudible"),
         EchoMode::Cancel => (Level::Ok, "aec", "uses the canceller; you can speak over answers"),
-        EchoMode::Duck => (Level::Note, "duck", "ducks the microphone during answers"),
-        EchoMode::HalfDuplex => (Level::Note, "half", "turns the microphone off during answers"),
+        EchoMode::Duck => (
+            Level::Note,
+            "duck",
+            "ducks the microphone during answers, because the canceller leaves too much echo",
+        ),
+        EchoMode::HalfDuplex => (
+            Level::Note,
+            "half",
+            "turns the microphone off during answers, because ducking leaves too much echo",
+        ),
     };
     let erle = echo.erle_db.map(|erle| format!(", ERLE {erle:.0} dB"));
     let said = format!(
@@ -295,6 +303,7 @@ mod tests {
         for (settles, word) in [(EchoMode::Duck, "duck"), (EchoMode::HalfDuplex, "half")] {
             let finding = echo(settles, Some(3.0));
             assert!(finding.level == Level::Note && finding.hint.is_some());
+            assert!(finding.said.contains("too much echo"), "{}", finding.said);
             assert_eq!(finding.details["mode"], word);
         }
     }

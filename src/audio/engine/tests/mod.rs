@@ -182,7 +182,7 @@ fn every_answer_is_prebuffered() {
     assert_eq!(bench.heard.len(), 2_400, "the second waits");
     bench.play(OTHER, &ramp(1_500));
     bench.run(ms(300));
-    assert_eq!(bench.heard.len(), 2_400 + 1_600);
+    assert_eq!(bench.played(OTHER), Some(1_600));
     assert_eq!(bench.count(&AudioEvent::Drained), 0, "the second has not ended");
 }
 
@@ -198,7 +198,8 @@ fn a_slow_server_causes_one_underrun_and_buffers_again() {
     assert_eq!(bench.heard.len(), 2_400, "40 ms are not enough to begin again");
     bench.play(CLIP, &ramp(1_000));
     bench.run(ms(400));
-    assert_eq!((bench.heard.len(), bench.underruns()), (4_400, 2));
+    assert_eq!((bench.played(CLIP), bench.underruns()), (Some(4_400), 2));
+    assert!(bench.heard.len() > 4_600, "it is stretched: {} samples", bench.heard.len());
     bench.engine.end_clip(CLIP);
     bench.run(ms(600));
     assert_eq!(bench.count(&AudioEvent::Drained), 1);
