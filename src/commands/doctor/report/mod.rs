@@ -1,6 +1,7 @@
 //! Doctor report: one line per check, or one JSON object.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -90,64 +91,41 @@ pub(super) struct Report<W> {
 }
 
 impl Check {
-    const ALL: [Self; 23] = [
-        Self::Configuration,
-        Self::FileModes,
-        Self::Key,
-        Self::Dns,
-        Self::Tcp,
-        Self::Proxy,
-        Self::Tls,
-        Self::Handshake,
-        Self::Session,
-        Self::Dialect,
-        Self::Settings,
-        Self::Clear,
-        Self::Truncate,
-        Self::AudioFormat,
-        Self::Text,
-        Self::Audio,
-        Self::Transcript,
-        Self::FirstAudio,
-        Self::Tools,
-        Self::Captions,
-        Self::Microphone,
-        Self::Speaker,
-        Self::Echo,
+    /// All checks in order, with their names in JSON.
+    const ALL: [(Self, &str); 23] = [
+        (Self::Configuration, "configuration"),
+        (Self::FileModes, "file_modes"),
+        (Self::Key, "key"),
+        (Self::Dns, "dns"),
+        (Self::Tcp, "tcp"),
+        (Self::Proxy, "proxy"),
+        (Self::Tls, "tls"),
+        (Self::Handshake, "handshake"),
+        (Self::Session, "session"),
+        (Self::Dialect, "dialect"),
+        (Self::Settings, "session_updated"),
+        (Self::Clear, "clear"),
+        (Self::Truncate, "truncate"),
+        (Self::AudioFormat, "audio_format"),
+        (Self::Text, "text"),
+        (Self::Audio, "audio"),
+        (Self::Transcript, "transcript"),
+        (Self::FirstAudio, "first_audio"),
+        (Self::Tools, "tools"),
+        (Self::Captions, "captions"),
+        (Self::Microphone, "microphone"),
+        (Self::Speaker, "speaker"),
+        (Self::Echo, "echo"),
     ];
 
     /// Returns the name in JSON.
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Configuration => "configuration",
-            Self::FileModes => "file_modes",
-            Self::Key => "key",
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Proxy => "proxy",
-            Self::Tls => "tls",
-            Self::Handshake => "handshake",
-            Self::Session => "session",
-            Self::Dialect => "dialect",
-            Self::Settings => "session_updated",
-            Self::Clear => "clear",
-            Self::Truncate => "truncate",
-            Self::AudioFormat => "audio_format",
-            Self::Text => "text",
-            Self::Audio => "audio",
-            Self::Transcript => "transcript",
-            Self::FirstAudio => "first_audio",
-            Self::Tools => "tools",
-            Self::Captions => "captions",
-            Self::Microphone => "microphone",
-            Self::Speaker => "speaker",
-            Self::Echo => "echo",
-        }
+        Self::ALL[self as usize].1
     }
 
     /// Returns the checks from this one to `last`, both included.
     pub(super) fn to(self, last: Self) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |check| (self..=last).contains(check))
+        Self::ALL.into_iter().map(|(check, _)| check).filter(move |check| (self..=last).contains(check))
     }
 }
 
@@ -387,6 +365,11 @@ impl<W: Write> Report<W> {
         report.insert("exit_code".to_owned(), code.into());
         json::pretty(&Value::Object(report))
     }
+}
+
+/// Returns a duration for messages and details.
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Colours a label by its severity; ANSI colours, because the report is not a ratatui screen.
