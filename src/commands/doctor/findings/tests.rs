@@ -123,10 +123,8 @@ fn silence_and_a_lost_connection_are_network_failures() {
     assert_eq!(session.said, "the endpoint closed the connection (code 1011): bye");
     let broken = seen(free(), &[created()], Some(ScriptedReaction::Break));
     let settings = finding(&broken, &ABOUT, Check::Settings);
-    assert_eq!(
-        (settings.level, settings.said.as_str()),
-        (Level::Failure(Kind::Network), "connection lost: reset")
-    );
+    assert_eq!(settings.level, Level::Failure(Kind::Network));
+    assert!(settings.said.starts_with("connection lost: "), "{settings:?}");
     assert_eq!(finding(&broken, &ABOUT, Check::Session).level, Level::Ok);
     assert_eq!(finding(&broken, &ABOUT, Check::Clear).level, Level::NotChecked);
 }

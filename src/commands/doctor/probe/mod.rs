@@ -136,14 +136,16 @@ impl Probe {
 
     /// Waits until every request has an outcome.
     async fn settle(&mut self) -> Result<(), Error> {
-        while let Some(deadline) = self.observations.deadline() {
-            match self.call.next(deadline).await? {
+        loop {
+            let deadline = self.observations.deadline();
+            // Without a request, what has been observed already may still make one.
+            match self.call.next(deadline.unwrap_or_default()).await? {
                 Some(Observation::Input(input)) => self.input(input),
                 Some(Observation::Output(output)) => self.output(output)?,
-                None => self.observations.give_up(self.clock.now()),
+                None if deadline.is_some() => self.observations.give_up(self.clock.now()),
+                None => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// Sends an event that no call sends at this point.

@@ -130,39 +130,24 @@ impl Check {
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    /// Returns its rank, its name in JSON, and its label in a line, recognisable without colour.
+    fn described(self) -> (u8, &'static str, &'static str) {
         match self {
-            Self::Ok => "ok",
-            Self::NotChecked => "not_checked",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Failure(_) => "failure",
+            Self::Ok => (0, "ok", "ok"),
+            Self::NotChecked => (0, "not_checked", "-"),
+            Self::Note => (1, "note", "note"),
+            Self::Warning => (2, "warning", "WARNING"),
+            Self::Failure(_) => (3, "failure", "FAILURE"),
         }
     }
 
-    /// Label in a line, recognisable without colour.
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::NotChecked => "-",
-            Self::Note => "note",
-            Self::Warning => "WARNING",
-            Self::Failure(_) => "FAILURE",
-        }
+    fn rank(self) -> u8 {
+        self.described().0
     }
 
     /// Returns whether action is needed.
     pub(super) fn is_bad(self) -> bool {
         self.rank() > Self::Note.rank()
-    }
-
-    fn rank(self) -> u8 {
-        match self {
-            Self::Ok | Self::NotChecked => 0,
-            Self::Note => 1,
-            Self::Warning => 2,
-            Self::Failure(_) => 3,
-        }
     }
 }
 
@@ -343,11 +328,11 @@ impl<W: Write> Report<W> {
         }
         let groups: Vec<String> =
             groups.iter().map(|(reason, checks)| format!("{} ({reason})", checks.join(", "))).collect();
-        format!("{:<8} {:<16} {}\n", Level::NotChecked.mark(), "skipped", groups.join("; "))
+        format!("{:<8} {:<16} {}\n", Level::NotChecked.described().2, "skipped", groups.join("; "))
     }
 
     fn line(&self, finding: &DoctorFinding) -> String {
-        let mark = format!("{:<8}", finding.level.mark());
+        let mark = format!("{:<8}", finding.level.described().2);
         let mark = match self.format {
             ReportFormat::ColoredLines => colored(finding.level, mark),
             ReportFormat::Lines | ReportFormat::Json => mark,
@@ -361,7 +346,7 @@ impl<W: Write> Report<W> {
             head.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect();
         let checks: Vec<Value> = self.findings.iter().map(as_json).collect();
         report.insert("checks".to_owned(), checks.into());
-        report.insert("worst".to_owned(), self.worst().word().into());
+        report.insert("worst".to_owned(), self.worst().described().1.into());
         report.insert("exit_code".to_owned(), code.into());
         json::pretty(&Value::Object(report))
     }
@@ -384,7 +369,7 @@ fn colored(level: Level, mark: String) -> String {
 fn as_json(finding: &DoctorFinding) -> Value {
     json!({
         "check": finding.check.name(),
-        "level": finding.level.word(),
+        "level": finding.level.described().1,
         "message": finding.said,
         "hint": finding.hint,
         "details": finding.details,
