@@ -2,15 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use rtvoice::call::streams::stderr;
-use rtvoice::cli::Cli;
+use rtvoice::cli;
 use rtvoice::commands::{self};
 
 fn main() -> ExitCode {
     stderr::install_panic_hook();
-    match Cli::try_parse() {
+    match cli::parse(std::env::args_os().collect()) {
         Ok(cli) => ExitCode::from(commands::run(cli)),
         Err(answer) => ExitCode::from(commands::answer_without_command(&answer)),
     }

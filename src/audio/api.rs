@@ -68,31 +68,11 @@ pub enum AudioEvent {
 impl AudioEvent {
     /// Returns the loss this event reports, as a sentence.
     pub fn lost(&self) -> Option<String> {
-        match self {
-            Self::Lost(reason) | Self::NoInput(reason) => Some(reason.clone()),
-            Self::Device(direction, DeviceState::Lost(reason)) => {
-                Some(format!("the {direction} is gone: {reason}"))
-            }
-            Self::Device(..)
-            | Self::Played { .. }
-            | Self::Drained
-            | Self::Flushed(_)
-            | Self::InputStarted
-            | Self::InputEnded
-            | Self::InputWarning(_)
-            | Self::OutputClosed
-            | Self::RecordingEnded(_)
-            | Self::DeviceSelected(..)
-            | Self::Devices(_)
-            | Self::OutputUnavailable
-            | Self::PlaybackDropped(_)
-            | Self::MicDropped { .. }
-            | Self::Counters(_)
-            | Self::VoiceStarted
-            | Self::VoiceConfirmed
-            | Self::VoiceStopped { .. }
-            | Self::Echo(_) => None,
+        if let Self::Lost(reason) | Self::NoInput(reason) = self {
+            return Some(reason.clone());
         }
+        let Self::Device(direction, DeviceState::Lost(reason)) = self else { return None };
+        Some(format!("the {direction} is gone: {reason}"))
     }
 }
 

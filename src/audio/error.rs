@@ -116,26 +116,13 @@ impl AudioError {
     /// Attributes missing devices to an unanswered `PULSE_SERVER`. `unanswered` returns its value.
     #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices can be missing"))]
     pub(crate) fn caused_by_pulse_server(self, unanswered: impl FnOnce() -> Option<String>) -> Self {
-        match self {
-            Self::NoSuchDevice { .. } | Self::NoDevice(_) | Self::NoDevices | Self::NoSoundSystem(_) => {
-                match unanswered() {
-                    Some(server) => Self::PulseServer { cause: Box::new(self), server },
-                    None => self,
-                }
-            }
-            Self::FrameLength(_)
-            | Self::Rate(_)
-            | Self::OpenInput { .. }
-            | Self::BadInput { .. }
-            | Self::OpenOutput { .. }
-            | Self::Terminal(_)
-            | Self::PulseServer { .. }
-            | Self::Permission { .. }
-            | Self::Busy { .. }
-            | Self::Refused { .. }
-            | Self::NoDevicesBuilt
-            | Self::Hangs(_)
-            | Self::Thread(_) => self,
+        let is_missing = matches!(
+            self,
+            Self::NoSuchDevice { .. } | Self::NoDevice(_) | Self::NoDevices | Self::NoSoundSystem(_)
+        );
+        match is_missing.then(unanswered).flatten() {
+            Some(server) => Self::PulseServer { cause: Box::new(self), server },
+            None => self,
         }
     }
 

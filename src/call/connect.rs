@@ -1,12 +1,15 @@
 //! Connects to a target: over the network, or in memory to the embedded endpoint.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::call::clock::Clock;
 use crate::call::setup::target::{EndpointRoute, Target};
 use crate::config::values::BetaMarkerSetting;
 use crate::error::{Error, Kind};
 use crate::net::dial::dial;
 use crate::net::dial::error::{DialError, DialErrorKind};
+use crate::net::dial::observer::{DialObserver, DialStep};
 use crate::net::dial::stream::NetStream;
 use crate::net::endpoint::Endpoint;
 use crate::net::ws::connection::WebSocketClient;
@@ -57,6 +60,30 @@ pub(crate) async fn connect(target: &Target, handshake: Handshake) -> Result<End
         (Handshake::Default | Handshake::WithoutBetaHeader, _, _) => dial(endpoint, options).await,
     };
     connected.map(|link| EndpointConnection { link, note: None }).map_err(dial_failure)
+}
+
+/// Connects to `target`; also returns the completed steps, each with its time.
+pub(crate) async fn connect_observed(
+    target: &Target,
+    clock: Clock,
+) -> (Result<EndpointConnection, Error>, Vec<(DialStep, Duration)>) {
+    let mut target = target.clone();
+    let (observer, mut received) = DialObserver::new();
+    target.dial_options.observer = observer;
+    let mut steps = Vec::new();
+    let mut dialling = std::pin::pin!(connect(&target, Handshake::Default));
+    let connected = loop {
+        tokio::select! {
+            biased;
+            Some(step) = received.recv() => steps.push((step, clock.now())),
+            connected = &mut dialling => break connected,
+        }
+    };
+    // Steps completed at the same time as the last one.
+    while let Ok(step) = received.try_recv() {
+        steps.push((step, clock.now()));
+    }
+    (connected, steps)
 }
 
 /// Returns whether the endpoint may have refused the beta header.

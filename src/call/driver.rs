@@ -13,24 +13,15 @@ use crate::audio::api::{AudioEvent, DeviceRequest, Duck, Mute, StreamCounters};
 use crate::call::audio_error::audio_error;
 use crate::call::captions::file_feed::FileFeed;
 use crate::call::clock::Clock;
-use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
 use crate::call::device_memory::DeviceMemory;
 use crate::call::local::requests;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
-use crate::call::trace::{TraceDirection, TraceFile};
+use crate::call::wire::Wire;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
-use crate::net::ws::connection::WebSocketEvent;
-use crate::protocol::close::CloseCause;
-use crate::protocol::decode;
-use crate::protocol::encode;
-use crate::protocol::events::client::ClientEvent;
-use crate::protocol::events::server::ServerEvent;
 use crate::session::Session;
-use crate::session::io::{
-    ConnectionState, EndReason, Input, NextEvent, Notice, Output, TurnState, UserCommand,
-};
+use crate::session::io::{ConnectionState, EndReason, Input, Notice, Output, TurnState, UserCommand};
 use crate::test_hooks;
 use crate::ui::text::wording;
 
@@ -41,12 +32,11 @@ const MAX_BACKLOG_BYTES: usize = 16 << 10;
 /// A session and everything it drives.
 pub(crate) struct CallDriver {
     pub(crate) session: Session,
-    pub(crate) connections: Connections,
+    pub(crate) wire: Wire,
     pub(crate) audio: Option<Audio>,
     /// A file sent at its own pace instead of audio.
     pub(crate) feed: Option<FileFeed>,
     pub(crate) presenter: Presenter,
-    pub(crate) trace: Option<TraceFile>,
     pub(crate) commands: mpsc::Receiver<UserCommand>,
     /// Lines from a pipe, each taken when the previous one is answered.
     pub(crate) piped: Option<mpsc::Receiver<UserCommand>>,
@@ -54,8 +44,6 @@ pub(crate) struct CallDriver {
     pub(crate) counters: StreamCounters,
     pub(crate) reader: Consumer,
     pub(crate) device_memory: DeviceMemory,
-    /// Failure to trace an event of the endpoint, not handled yet.
-    pub(crate) trace_failure: Option<Error>,
     /// Set while Ctrl-C stops an answer and does not end the session.
     pub(crate) stops_answer: Option<Arc<AtomicBool>>,
 }
@@ -85,8 +73,7 @@ impl CallDriver {
                 // Files are completed first: the terminal may be slow or blocked.
                 let written = self.stop_audio(&reason);
                 let shown = self.presenter.close(&reason).await;
-                let traced = self.trace_failure.map_or(Ok(()), Err);
-                return written.and(traced).and(shown).map(|()| reason);
+                return written.and(shown).map(|()| reason);
             }
             input = self.wait().await?;
         }
@@ -96,15 +83,12 @@ impl CallDriver {
     /// and receivers and sleeps are cancel-safe.
     async fn wait(&mut self) -> Result<Input, Error> {
         loop {
-            if let Some(error) = self.trace_failure.take() {
-                return Err(error);
-            }
             if self.reader == Consumer::Closed {
                 self.reader = Consumer::Disconnected;
                 return Ok(Input::User(UserCommand::HangUp(EndReason::User)));
             }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
-            let accepts_frames = self.connections.backlog() < MAX_BACKLOG_BYTES;
+            let accepts_frames = self.wire.connections.backlog() < MAX_BACKLOG_BYTES;
             let uncaptioned = self.session.uncaptioned_speech().filter(|_| accepts_frames);
             // While the output is blocked, only commands and timers are handled; endpoint and audio wait.
             let is_full = self.reader == Consumer::Connected && self.presenter.is_full();
@@ -113,7 +97,7 @@ impl CallDriver {
                 Some(command) = next_line(&mut self.piped), if self.session.takes_line() => {
                     Some(Input::User(command))
                 }
-                event = self.connections.next(), if !is_full => self.connection_input(event),
+                input = self.wire.next(), if !is_full => Some(input?),
                 audio_message = next_audio(&mut self.audio, accepts_frames), if !is_full => self.audio_input(audio_message),
                 input = next_fed(&mut self.feed, self.clock, uncaptioned), if !is_full => Some(input),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
@@ -152,8 +136,8 @@ impl CallDriver {
     }
 
     fn perform(&mut self, now: Duration, output: Output) -> Result<Option<EndReason>, Error> {
+        let Some(output) = self.wire.perform(now, self.session.dialect(), output)? else { return Ok(None) };
         match (output, &self.audio) {
-            (Output::Send(event), _) => self.send(now, &event)?,
             (Output::Play { clip, frame }, Some(audio)) => audio.control.play(clip, frame),
             (Output::PlayEnd(clip), Some(audio)) => audio.control.end_clip(clip),
             (Output::Flush, Some(audio)) => audio.control.flush(),
@@ -201,7 +185,7 @@ impl CallDriver {
                 self.show(now, &notice)?;
             }
             (Output::SetModel(model), _) => {
-                if !self.connections.set_model(model) {
+                if !self.wire.connections.set_model(model) {
                     let message =
                         "the URL of this endpoint names the model; start again with --model".to_owned();
                     self.show(now, &Notice::Error { code: None, message })?;
@@ -211,30 +195,20 @@ impl CallDriver {
                 let notice = requests::perform(&self.presenter, request);
                 self.show(now, &notice)?;
             }
-            (Output::Open(handshake), _) => self.connections.dial(handshake),
-            (Output::OpenNext(handshake), _) => self.connections.dial_next(handshake),
-            (Output::SendNext { event, dialect }, _) => {
-                let text = encode::client_event(&event, dialect);
-                self.trace_event(now, TraceDirection::NextOut, &text)?;
-                self.connections.queue_next(text);
-            }
-            (Output::Switch, _) => self.connections.switch(),
-            (Output::DropNext, _) => self.connections.drop_next(),
-            (Output::Close, _) => self.connections.close(),
+            // Performed by the wire.
+            (
+                Output::Send(_)
+                | Output::SendNext { .. }
+                | Output::Open(_)
+                | Output::OpenNext(_)
+                | Output::Switch
+                | Output::DropNext
+                | Output::Close,
+                _,
+            ) => {}
             (Output::End(reason), _) => return Ok(Some(reason)),
         }
         Ok(None)
-    }
-
-    fn send(&mut self, now: Duration, event: &ClientEvent) -> Result<(), Error> {
-        let text = encode::client_event(event, self.session.dialect());
-        self.trace_event(now, TraceDirection::Out, &text)?;
-        self.connections.queue(text);
-        Ok(())
-    }
-
-    fn trace_event(&mut self, now: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
-        self.trace.as_mut().map_or(Ok(()), |trace| trace.event(now, direction, text))
     }
 
     fn show(&mut self, now: Duration, notice: &Notice) -> Result<(), Error> {
@@ -254,48 +228,6 @@ impl CallDriver {
             return Ok(());
         }
         self.presenter.notice(now, notice).or_else(|error| self.handle_write_error(error))
-    }
-
-    fn connection_input(&mut self, event: ConnectionsEvent) -> Option<Input> {
-        match event {
-            ConnectionsEvent::Current(ConnectionEvent::Opened) => Some(Input::Opened),
-            ConnectionsEvent::Current(ConnectionEvent::Failed(failure)) => Some(Input::DialFailed(failure)),
-            ConnectionsEvent::Current(ConnectionEvent::Link(event)) => {
-                Some(match self.message(event, TraceDirection::In)? {
-                    Message::Event(event) => Input::Server(event),
-                    Message::Malformed(message) => Input::Malformed(message),
-                    Message::Closed(cause) => Input::Closed(cause),
-                })
-            }
-            ConnectionsEvent::Next(ConnectionEvent::Opened) => Some(Input::Next(NextEvent::Opened)),
-            ConnectionsEvent::Next(ConnectionEvent::Failed(failure)) => {
-                Some(Input::Next(NextEvent::Failed(failure)))
-            }
-            ConnectionsEvent::Next(ConnectionEvent::Link(event)) => {
-                match self.message(event, TraceDirection::NextIn)? {
-                    Message::Event(event) => Some(Input::Next(NextEvent::Server(event))),
-                    // Malformed events of the standby connection are ignored.
-                    Message::Malformed(_) => None,
-                    Message::Closed(cause) => Some(Input::Next(NextEvent::Closed(cause))),
-                }
-            }
-        }
-    }
-
-    fn message(&mut self, event: WebSocketEvent, direction: TraceDirection) -> Option<Message> {
-        match event {
-            WebSocketEvent::Text(text) => {
-                let traced = self.trace_event(self.clock.now(), direction, &text);
-                self.trace_failure = self.trace_failure.take().or(traced.err());
-                Some(match decode::server_event(&text) {
-                    Ok(event) => Message::Event(Box::new(event)),
-                    Err(_) => Message::Malformed(text.to_string()),
-                })
-            }
-            WebSocketEvent::Drained => None,
-            WebSocketEvent::Malformed(message) => Some(Message::Malformed(message)),
-            WebSocketEvent::Closed(cause) => Some(Message::Closed(cause)),
-        }
     }
 
     fn audio_input(&mut self, audio_message: AudioMessage) -> Option<Input> {
@@ -327,30 +259,12 @@ impl CallDriver {
     /// Stops audio and completes the output file; a call ended on purpose does not wait for playback.
     fn stop_audio(&mut self, reason: &EndReason) -> Result<(), Error> {
         let Some(audio) = self.audio.take() else { return Ok(()) };
-        match reason {
-            EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
-                // A call that never began leaves the file unchanged.
-                drop(audio);
-                Ok(())
-            }
-            EndReason::User
-            | EndReason::Signal(_)
-            | EndReason::InputEnded
-            | EndReason::Answered
-            | EndReason::Unanswered(_)
-            | EndReason::Limit(_)
-            | EndReason::ServerClosed(_) => {
-                audio.close().map_err(|message| Error::say(Kind::Device, message))
-            }
+        if reason.failure().is_some() || matches!(reason, EndReason::NoInput(_)) {
+            // A call that never began leaves the file unchanged.
+            return Ok(());
         }
+        audio.close().map_err(|message| Error::say(Kind::Device, message))
     }
-}
-
-/// A message of the endpoint.
-enum Message {
-    Event(Box<ServerEvent>),
-    Malformed(String),
-    Closed(CloseCause),
 }
 
 /// A message of the audio thread.

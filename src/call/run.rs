@@ -30,6 +30,7 @@ use crate::call::streams::standard::{cannot_write_stdout, stderr_can_erase, stdi
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
 use crate::call::trace::{ExistingTrace, TraceFile};
+use crate::call::wire::Wire;
 use crate::captions::chinese::ChineseScript;
 use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};
@@ -179,17 +180,15 @@ impl Call<'_> {
         let driver = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
             piped,
-            connections: Connections::new(self.target, link),
+            wire: Wire { connections: Connections::new(self.target, link), trace, clock },
             audio,
             feed,
             presenter,
-            trace,
             commands: commands_rx,
             clock,
             counters: StreamCounters::default(),
             reader: Consumer::default(),
             device_memory: self.device_memory,
-            trace_failure: None,
             stops_answer,
         };
         driver.run().await
@@ -363,25 +362,7 @@ async fn wait_for_hang_up(
         match commands.recv().await {
             Some(UserCommand::HangUp(reason)) => return reason,
             Some(UserCommand::Say(text)) => messages.push(text),
-            Some(
-                UserCommand::SetMuted(_)
-                | UserCommand::SetVolume(_)
-                | UserCommand::Interrupt
-                | UserCommand::BeginTurn
-                | UserCommand::EndTurn
-                | UserCommand::ListDevices
-                | UserCommand::UseDevice(..)
-                | UserCommand::SwitchTurn
-                | UserCommand::Clear
-                | UserCommand::Retry
-                | UserCommand::TakeBack
-                | UserCommand::Instruct(_)
-                | UserCommand::ChangeModel(_)
-                | UserCommand::ChangeVoice(_)
-                | UserCommand::ChangeSpeed(_)
-                | UserCommand::Local(_)
-                | UserCommand::LinesEnded,
-            ) => {}
+            Some(_) => {}
             None => std::future::pending().await,
         }
     }

@@ -132,6 +132,7 @@ fn help(declaration: &Declaration, flag: Flag) -> String {
 
 fn long_help(declaration: &Declaration, flag: Flag) -> String {
     let default = match (declaration.default, declaration.scope) {
+        (Some("default"), Scope::Defaults) => Some("[default: the system's]".to_owned()),
         (Some(default), Scope::Defaults) => Some(format!("[default: {default}]")),
         (None, Scope::Defaults) => None,
         (Some(default), Scope::Profile) => Some(format!("[default: from the profile, else {default}]")),

@@ -6,11 +6,13 @@ pub mod endpoint;
 pub mod doctor;
 pub mod captions;
 pub mod display;
+mod help;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::chat::Chat;
 use crate::cli::display::DisplayArgs;
@@ -52,6 +54,16 @@ Exit codes:
   0 success               1 bug in rtvoice        2 usage
   3 configuration or key  4 audio device or file  5 network
   6 refused by the endpoint                       128 + N ended by signal N";
+
+/// Parses the command line.
+///
+/// # Errors
+///
+/// The help that it asks for, or what is wrong with it.
+pub fn parse(line: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let command = if help::is_requested(&line) { help::in_lines(Cli::command()) } else { Cli::command() };
+    Cli::from_arg_matches(&command.try_get_matches_from(line)?)
+}
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -1,10 +1,10 @@
 //! `rtvoice` without a command, on a terminal: shows what it found and starts what a key chooses.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use clap::Parser;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,7 +20,7 @@ use crate::call::signals::Signals;
 use crate::call::streams::stderr::StderrSilencer;
 use crate::cli::display::DisplayArgs;
 use crate::cli::endpoint::EndpointArgs;
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::dsp::level::LevelReading;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
@@ -174,7 +174,7 @@ fn command(choice: StartChoice) -> StartEnd {
         StartEndpoint::Configured => None,
         StartEndpoint::Demo => Some("--demo"),
     };
-    match Cli::try_parse_from(["rtvoice", name].into_iter().chain(demo)) {
+    match cli::parse(["rtvoice", name].into_iter().chain(demo).map(OsString::from).collect()) {
         Ok(Cli { command: Some(command) }) => StartEnd::Command(command),
         Ok(Cli { command: None }) => StartEnd::Left(EndReason::User),
         Err(answer) => StartEnd::Answer(answer),

@@ -201,17 +201,8 @@ impl Session {
 
     /// Returns when a limit ends the call. A response in progress is played to its end first.
     fn limit_deadline(&self) -> Option<Deadline> {
-        match self.connection.phase() {
-            Phase::Live(_) | Phase::Reconnecting(_) if !self.activity().is_answering() => {
-                self.metering.deadline(&self.plan)
-            }
-            Phase::Live(_)
-            | Phase::Reconnecting(_)
-            | Phase::Connecting
-            | Phase::Opening(_)
-            | Phase::Closing(_)
-            | Phase::Over => None,
-        }
+        let has_begun = matches!(self.connection.phase(), Phase::Live(_) | Phase::Reconnecting(_));
+        if has_begun && !self.activity().is_answering() { self.metering.deadline(&self.plan) } else { None }
     }
 
     /// Returns when the call ends after the end of its input.

@@ -30,6 +30,7 @@ mod captions;
 mod formats;
 mod refusals;
 mod shell;
+mod command_line;
 #[cfg(unix)]
 mod streams;
 #[cfg(target_os = "linux")]

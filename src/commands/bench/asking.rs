@@ -17,6 +17,7 @@ use crate::call::driver::{CallDriver, Consumer};
 use crate::call::presenter::{Presenter, start_console};
 use crate::call::run::start_audio;
 use crate::call::setup::target::Target;
+use crate::call::wire::Wire;
 use crate::commands::exit_code;
 use crate::error::{Error, Kind};
 use crate::protocol::value::FieldUpdate as Field;
@@ -74,11 +75,10 @@ pub(super) async fn ask(
     let console = start_console(Verbatim(io::sink()), io::sink())?;
     let drive = CallDriver {
         session: Session::new(plan),
-        connections: Connections::new(target, link),
+        wire: Wire { connections: Connections::new(target, link), trace: None, clock },
         audio,
         feed: None,
         presenter: Presenter::Lines { writer: Box::new(asker), console, progress: None, model: None },
-        trace: None,
         commands: commands_rx,
         piped: None,
         clock,
@@ -86,7 +86,6 @@ pub(super) async fn ask(
         reader: Consumer::default(),
         // No device is chosen here.
         device_memory: DeviceMemory { path: None, profile: String::new() },
-        trace_failure: None,
         stops_answer: None,
     };
     let reason = drive.run().await?;
@@ -94,21 +93,10 @@ pub(super) async fn ask(
     if let Some(trouble) = trouble {
         return Err(Error::say(Kind::Server, trouble));
     }
-    match reason {
-        EndReason::Limit(Limit::Idle) => {
-            Err(Error::say(Kind::Server, "the endpoint did not answer a question"))
-        }
-        reason @ (EndReason::User
-        | EndReason::Signal(_)
-        | EndReason::InputEnded
-        | EndReason::Answered
-        | EndReason::Limit(Limit::Cost)
-        | EndReason::ServerClosed(_)
-        | EndReason::NoInput(_)
-        | EndReason::Unanswered(_)
-        | EndReason::Refused(_)
-        | EndReason::Lost(_)) => exit_code(reason).map(|_| delays),
+    if reason == EndReason::Limit(Limit::Idle) {
+        return Err(Error::say(Kind::Server, "the endpoint did not answer a question"));
     }
+    exit_code(reason).map(|_| delays)
 }
 
 fn question(number: u32) -> String {

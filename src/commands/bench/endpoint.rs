@@ -4,30 +4,25 @@ use std::time::Duration;
 
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
-use crate::call::connect::connect;
+use crate::call::connect::connect_observed;
+use crate::call::connections::Connections;
+use crate::call::observed::{Observation, ObservedCall};
 use crate::call::setup::target::Target;
+use crate::call::wire::Wire;
 use crate::commands::bench::asking::{Questions, ask};
 use crate::commands::bench::findings::{Findings, MeasurementResult, Metric};
+use crate::commands::exit_code;
 use crate::error::{Error, Kind};
-use crate::net::dial::observer::{DialObserver, DialStep};
-use crate::net::dial::stream::NetStream;
-use crate::net::ws::connection::{WebSocketClient, WebSocketEvent};
-use crate::protocol::decode;
-use crate::protocol::encode;
-use crate::protocol::events::client::ClientBody;
+use crate::net::dial::observer::DialStep;
 use crate::protocol::events::server::ServerBody;
-use crate::session::io::Handshake;
 use crate::session::io::delay::Delay;
+use crate::session::io::{Input, Output};
 use crate::session::plan::Plan;
 
 /// Number of dials; a session without input is free.
 const DIALS: usize = 3;
 /// Timeout of an opening event.
 const LONGEST_EVENT: Duration = Duration::from_secs(10);
-/// Timeout of the close handshake.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The close code of a normal end (RFC 6455, section 7.4.1).
-const NORMAL: u16 = 1000;
 
 /// Reason for unmeasured answers.
 const NOT_ASKED: &str = "questions are billed by paid endpoints; --turns 5 asks five";
@@ -92,48 +87,21 @@ pub(super) async fn measure(
 
 /// Opens and closes a session; returns the duration of each step.
 async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(Metric, Duration)>, Error> {
-    let (mut link, mut steps) = dial(target.clone(), clock).await?;
     let begin = clock.now();
-    let created = wait_for(&mut link, clock, |body| {
-        let ServerBody::SessionCreated(info) = body else { return None };
-        Some(info.shape)
-    });
-    let shape = created.await?;
-    let now = clock.now();
-    steps.push((Metric::Created, now.saturating_sub(begin)));
-    let dialect = plan.dialect.or(shape).unwrap_or_default();
-    let update = ClientBody::SessionUpdate(Box::new(plan.settings.clone())).with_id("bench_1");
-    link.queue(encode::client_event(&update, dialect));
-    wait_for(&mut link, clock, |body| matches!(body, ServerBody::SessionUpdated(_)).then_some(())).await?;
-    steps.push((Metric::Updated, clock.now().saturating_sub(now)));
-    leave(&mut link, clock).await;
-    Ok(steps)
-}
-
-/// Dials, and returns the duration of each step.
-async fn dial(
-    target: Target,
-    clock: Clock,
-) -> Result<(WebSocketClient<NetStream>, Vec<(Metric, Duration)>), Error> {
-    let mut target = target;
-    let (observer, mut steps) = DialObserver::new();
-    target.dial_options.observer = observer;
-    let begin = clock.now();
-    let mut marks = Vec::new();
-    let mut dialling = std::pin::pin!(connect(&target, Handshake::Default));
-    let reached = loop {
-        tokio::select! {
-            biased;
-            Some(passed) = steps.recv() => marks.push((passed, clock.now())),
-            reached = &mut dialling => break reached?,
-        }
-    };
-    let end = clock.now();
-    // Steps completed at the same time as the last one.
-    while let Ok(passed) = steps.try_recv() {
-        marks.push((passed, end));
+    let (connected, marks) = connect_observed(target, clock).await;
+    let link = connected?.link;
+    let mut last = clock.now();
+    let mut steps = steps_of(begin, &marks, last);
+    let wire = Wire { connections: Connections::new(target.clone(), link), trace: None, clock };
+    let mut call = ObservedCall::start(plan.clone(), wire)?;
+    for what in [Metric::Created, Metric::Updated] {
+        wait_for(&mut call, what, last + LONGEST_EVENT).await?;
+        let now = clock.now();
+        steps.push((what, now.saturating_sub(last)));
+        last = now;
     }
-    Ok((reached.link, steps_of(begin, &marks, end)))
+    call.close().await?;
+    Ok(steps)
 }
 
 /// Returns the duration of each step. Proxy negotiation, including its TLS, counts as connecting.
@@ -161,50 +129,25 @@ fn steps_of(begin: Duration, marks: &[(DialStep, Duration)], end: Duration) -> V
     steps
 }
 
-/// Waits for the first event accepted by `wanted`.
-async fn wait_for<T>(
-    link: &mut WebSocketClient<NetStream>,
-    clock: Clock,
-    wanted: impl Fn(&ServerBody) -> Option<T>,
-) -> Result<T, Error> {
-    let until = clock.now() + LONGEST_EVENT;
+/// Waits for the event of this metric.
+async fn wait_for(call: &mut ObservedCall, what: Metric, until: Duration) -> Result<(), Error> {
     loop {
-        let event = tokio::select! {
-            event = link.next() => event,
-            () = clock.wait_until(Some(until)) => {
-                return Err(Error::say(Kind::Server, "the endpoint did not open a session within 10 s"));
+        match call.next(until).await? {
+            None => return Err(Error::say(Kind::Server, "the endpoint did not open a session within 10 s")),
+            Some(Observation::Output(Output::End(reason))) => {
+                exit_code(reason)?;
+                return Err(Error::say(Kind::Network, "the endpoint closed the connection"));
             }
-        };
-        match event {
-            WebSocketEvent::Drained | WebSocketEvent::Malformed(_) => {}
-            WebSocketEvent::Closed(cause) => {
-                let error = format!("the endpoint closed the connection: {cause:?}");
-                return Err(Error::say(Kind::Network, error));
-            }
-            WebSocketEvent::Text(text) => {
-                let Ok(event) = decode::server_event(&text) else { continue };
-                if let Some(found) = wanted(&event.body) {
-                    return Ok(found);
-                }
-                if let ServerBody::Error(error) = &event.body {
-                    let said = error.message.clone().or_else(|| error.code.clone()).unwrap_or_default();
-                    return Err(Error::say(
-                        Kind::Server,
-                        format!("the endpoint refused the session: {said}"),
-                    ));
+            Some(Observation::Input(Input::Server(event))) => {
+                let (created, updated) = (
+                    matches!(event.body, ServerBody::SessionCreated(_)),
+                    matches!(event.body, ServerBody::SessionUpdated(_)),
+                );
+                if (created && what == Metric::Created) || (updated && what == Metric::Updated) {
+                    return Ok(());
                 }
             }
-        }
-    }
-}
-
-async fn leave(link: &mut WebSocketClient<NetStream>, clock: Clock) {
-    link.close(NORMAL, "");
-    let until = clock.now() + CLOSE_TIMEOUT;
-    loop {
-        tokio::select! {
-            event = link.next() => if matches!(event, WebSocketEvent::Closed(_)) { return },
-            () = clock.wait_until(Some(until)) => return,
+            Some(Observation::Input(_) | Observation::Output(_)) => {}
         }
     }
 }

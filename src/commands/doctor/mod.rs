@@ -4,7 +4,6 @@ mod report;
 mod local;
 mod dial;
 mod probe;
-mod talk;
 mod findings;
 mod sound;
 mod echo;
@@ -13,6 +12,7 @@ mod write;
 use serde_json::{Map, Value};
 
 use crate::call::clock::Clock;
+use crate::call::connect::connect;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -21,27 +21,22 @@ use crate::call::streams::standard::{Localized, Stdout, charset, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::trace::{ExistingTrace, TraceFile};
 use crate::cli::doctor::Doctor;
-use crate::commands::doctor::findings::{BillableRequested, ProbedEndpoint};
-use crate::commands::doctor::probe::seen::ProbeObservations;
-use crate::commands::doctor::probe::{BillableChecks, Probe};
+use crate::commands::doctor::findings::ProbedEndpoint;
+use crate::commands::doctor::probe::calls;
+use crate::commands::doctor::probe::observations::ProbeObservations;
 use crate::commands::doctor::report::{Check, DoctorFinding, Level, Report, ReportFormat};
 use crate::commands::doctor::sound::SoundSelection;
 use crate::config::settings::Setting;
-use crate::dsp::frame::SampleRate;
-use crate::dsp::resample::resample_clip;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
 use crate::net::dial::stream::NetStream;
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::settings::{AudioFormat, SessionKind};
-use crate::server::demo;
+use crate::protocol::settings::SessionKind;
+use crate::session::io::Handshake;
 use crate::session::plan::{InputEndAction, Plan};
 use crate::ui::text::charset::Charset;
-
-/// Test speech for captions.
-const SPEECH: &str = "This is how it sounded.";
 
 /// Runs all checks; returns the exit code of the first failure.
 ///
@@ -123,7 +118,7 @@ impl DoctorRun {
             self.report.skip(Check::Key.to(Check::Captions), "fix the configuration first");
             return Ok(());
         };
-        let mut target = match local::key(settings, &ready.url) {
+        let target = match local::key(settings, &ready.url) {
             Ok((finding, target)) => {
                 self.report.hide(target.redactor().and(settings.redactor()));
                 self.report.add(finding);
@@ -136,14 +131,15 @@ impl DoctorRun {
             }
         };
         let trace = self.trace(&target)?;
-        let arrived = dial::run(&mut target, self.clock).await;
+        let arrived = dial::run(&target, self.clock).await;
         self.report.add_all(arrived.findings);
         let Some(link) = arrived.link else {
             self.report.skip(Check::Session.to(Check::Captions), "no connection");
             return Ok(());
         };
-        let about = ProbedEndpoint { dialect: ready.plan.dialect, model: target.model(), paid: self.asked() };
-        let seen = self.probe(link, ready.plan, trace).await?;
+        let about =
+            ProbedEndpoint { dialect: ready.plan.dialect, model: target.model(), is_asked: self.args.ask };
+        let seen = self.probe(settings, ready.plan, (&target, link), trace).await?;
         self.note("dialect", seen.dialect.map(|dialect| dialect.as_str()));
         for finding in findings::of_probe(&seen, &about) {
             let writes = finding.check == Check::Dialect && self.args.write_dialect;
@@ -158,25 +154,22 @@ impl DoctorRun {
         path.map(|path| TraceFile::create(path, ExistingTrace::Replace, target.redactor())).transpose()
     }
 
+    /// Makes the calls of the probe: the first on the open connection.
     async fn probe(
         &self,
-        link: WebSocketClient<NetStream>,
+        settings: &ResolvedSettings,
         plan: Plan,
+        (target, link): (&Target, WebSocketClient<NetStream>),
         trace: Option<TraceFile>,
     ) -> Result<ProbeObservations, Error> {
-        let paid = match self.asked() {
-            BillableRequested::No => BillableChecks::Not,
-            BillableRequested::Yes => {
-                BillableChecks::Asked { speech: speech(plan.settings.input_format.as_ref()) }
-            }
+        let billable = if self.args.ask { calls::billable(settings, &plan) } else { Vec::new() };
+        let all = [calls::configured(plan)].into_iter().chain(billable).collect();
+        let mut link = Some(link);
+        let dial = async || match link.take() {
+            Some(link) => Ok(link),
+            None => connect(target, Handshake::Default).await.map(|connection| connection.link),
         };
-        let probe =
-            Probe::new(probe::ProbePlan { settings: plan.settings_to_send(), dialect: plan.dialect, paid });
-        talk::probe(link, probe, self.clock, trace).await
-    }
-
-    fn asked(&self) -> BillableRequested {
-        if self.args.ask { BillableRequested::Yes } else { BillableRequested::No }
+        probe::run(all, target, dial, (self.clock, trace)).await
     }
 
     async fn sound(&mut self, chosen: &SoundSelection) -> Result<(), Error> {
@@ -226,14 +219,6 @@ fn ready(settings: &ResolvedSettings) -> Result<DialTarget, Error> {
         plan: plan::talk(settings, InputEndAction::GoOn)?,
         dial_options: dial_options(settings)?,
     })
-}
-
-/// Returns test speech in the session's input format.
-fn speech(format: Option<&AudioFormat>) -> Vec<u8> {
-    let format = format.unwrap_or(&AudioFormat::PCM24K);
-    let samples = demo::voice::clips::say(SPEECH);
-    let rate = format.rate().unwrap_or(SampleRate::HZ_24000);
-    format.codec().encode(&resample_clip(&samples, SampleRate::HZ_24000, rate))
 }
 
 /// Writes the detected dialect to the configuration file.

@@ -183,21 +183,13 @@ impl DialError {
 
     /// Returns up to three lines of the server's answer; the first is also in the message.
     pub fn body(&self) -> &[String] {
-        match self {
-            Self::NotWebSocket { body, .. } => body,
-            Self::HttpRefused { refusal, .. } => &refusal.body,
-            Self::Proxy(error) => error.body(),
-            Self::Request(_)
-            | Self::ProxySetting(_)
-            | Self::UnknownHost { .. }
-            | Self::Refused { .. }
-            | Self::Unreachable { .. }
-            | Self::Timeout { .. }
-            | Self::Tls { .. }
-            | Self::Broken { .. }
-            | Self::NeedsTls { .. }
-            | Self::NoSubprotocol { .. } => &[],
+        if let Self::NotWebSocket { body, .. } = self {
+            return body;
         }
+        if let Self::Proxy(error) = self {
+            return error.body();
+        }
+        self.refusal().map_or(&[][..], |refusal| &refusal.body[..])
     }
 
     /// Adds the server's host, its host and port, and its URL to a failed upgrade.
@@ -332,44 +324,24 @@ pub enum SocksReason {
 impl SocksReason {
     /// Returns whether another address of the same host may work.
     pub(crate) fn depends_on_address(self) -> bool {
-        match self {
-            Self::Failed
-            | Self::NetworkUnreachable
-            | Self::HostUnreachable
-            | Self::Refused
-            | Self::TtlExpired
-            | Self::AddressTypeNotSupported => true,
-            Self::NotAllowed | Self::CommandNotSupported => false,
-        }
+        !matches!(self, Self::NotAllowed | Self::CommandNotSupported)
     }
 }
 
 impl ProxyError {
     /// Returns whether only other settings can help.
     pub fn is_settings_error(&self) -> bool {
-        match &self.fault {
-            ProxyFault::LoginRequired | ProxyFault::LoginRejected | ProxyFault::UnsupportedLogin(_) => true,
-            ProxyFault::NotReached(_)
-            | ProxyFault::Timeout { .. }
-            | ProxyFault::Broken(_)
-            | ProxyFault::NotProxy { .. }
-            | ProxyFault::Refused { .. }
-            | ProxyFault::Socks { .. } => false,
-        }
+        matches!(
+            self.fault,
+            ProxyFault::LoginRequired | ProxyFault::LoginRejected | ProxyFault::UnsupportedLogin(_)
+        )
     }
 
     /// Returns up to three lines of the proxy's answer; the first is also in the message.
     pub fn body(&self) -> &[String] {
-        match &self.fault {
-            ProxyFault::Refused { refusal, .. } => &refusal.body,
-            ProxyFault::NotReached(error) => error.body(),
-            ProxyFault::Timeout { .. }
-            | ProxyFault::Broken(_)
-            | ProxyFault::NotProxy { .. }
-            | ProxyFault::LoginRequired
-            | ProxyFault::LoginRejected
-            | ProxyFault::UnsupportedLogin(_)
-            | ProxyFault::Socks { .. } => &[],
+        if let ProxyFault::NotReached(error) = &self.fault {
+            return error.body();
         }
+        if let ProxyFault::Refused { refusal, .. } = &self.fault { &refusal.body } else { &[] }
     }
 }

@@ -28,29 +28,16 @@ impl Connection {
         }
         let is_refused = self.is_refusal(now, &cause);
         let reason = self.reason_by_cause(now, plan, cause, outcome);
-        match &reason {
+        match reason.failure() {
             // A refusal stays one, however the connection closes.
-            EndReason::Lost(failure) if is_refused => EndReason::Refused(failure.clone()),
-            EndReason::Lost(_)
-            | EndReason::Refused(_)
-            | EndReason::User
-            | EndReason::Signal(_)
-            | EndReason::InputEnded
-            | EndReason::Answered
-            | EndReason::Limit(_)
-            | EndReason::ServerClosed(_)
-            | EndReason::Unanswered(_)
-            | EndReason::NoInput(_) => reason,
+            Some(failure) if is_refused => EndReason::Refused(failure.clone()),
+            Some(_) | None => reason,
         }
     }
 
     fn opening_refusal(&self) -> Option<Failure> {
-        match &self.phase {
-            Phase::Opening(opening) => opening.refusal(),
-            Phase::Connecting | Phase::Live(_) | Phase::Reconnecting(_) | Phase::Closing(_) | Phase::Over => {
-                None
-            }
-        }
+        let Phase::Opening(opening) = &self.phase else { return None };
+        opening.refusal()
     }
 
     fn is_refusal(&self, now: Duration, cause: &CloseCause) -> bool {
@@ -125,20 +112,10 @@ impl Connection {
 
 /// Returns why a connection was lost that may be opened again.
 pub(crate) fn lost_failure(reason: &EndReason) -> Option<Failure> {
-    match reason {
-        EndReason::Lost(failure) => Some(failure.clone()),
-        EndReason::ServerClosed(_) => {
-            Some(Failure { message: "the endpoint closed the connection".to_owned(), code: None })
-        }
-        EndReason::User
-        | EndReason::Signal(_)
-        | EndReason::InputEnded
-        | EndReason::Answered
-        | EndReason::Limit(_)
-        | EndReason::NoInput(_)
-        | EndReason::Unanswered(_)
-        | EndReason::Refused(_) => None,
+    if let EndReason::ServerClosed(_) = reason {
+        return Some(Failure { message: "the endpoint closed the connection".to_owned(), code: None });
     }
+    if let EndReason::Lost(failure) = reason { Some(failure.clone()) } else { None }
 }
 
 fn is_normal(cause: &CloseCause) -> bool {

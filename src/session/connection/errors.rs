@@ -127,17 +127,7 @@ impl ErrorLog {
 
     /// Shows the pending error unless the reason of the end includes it.
     pub(crate) fn flush_missing_from(&mut self, reason: &EndReason, outputs: &mut Outputs) {
-        let shown = match reason {
-            EndReason::Refused(failure) | EndReason::Lost(failure) => failure.message.as_str(),
-            EndReason::NoInput(_)
-            | EndReason::User
-            | EndReason::Signal(_)
-            | EndReason::InputEnded
-            | EndReason::Unanswered(_)
-            | EndReason::Answered
-            | EndReason::Limit(_)
-            | EndReason::ServerClosed(_) => "",
-        };
+        let shown = reason.failure().map_or("", |failure| failure.message.as_str());
         if self.pending.as_ref().is_some_and(|pending| !shown.contains(&pending.failure.message)) {
             self.flush(outputs);
         }

@@ -241,14 +241,7 @@ impl Connection {
 
     /// Returns since when the connection has been live.
     pub(crate) fn live_since(&self) -> Option<Duration> {
-        match &self.phase {
-            Phase::Live(live) => Some(live.since),
-            Phase::Connecting
-            | Phase::Opening(_)
-            | Phase::Reconnecting(_)
-            | Phase::Closing(_)
-            | Phase::Over => None,
-        }
+        if let Phase::Live(live) = &self.phase { Some(live.since) } else { None }
     }
 
     pub(crate) fn reconnect(&mut self, reconnecting: Reconnecting) {
@@ -275,12 +268,7 @@ impl Connection {
     }
 
     pub(crate) fn closing(&mut self) -> Option<&mut Closing> {
-        match &mut self.phase {
-            Phase::Closing(closing) => Some(closing),
-            Phase::Connecting | Phase::Opening(_) | Phase::Live(_) | Phase::Reconnecting(_) | Phase::Over => {
-                None
-            }
-        }
+        if let Phase::Closing(closing) = &mut self.phase { Some(closing) } else { None }
     }
 
     pub(crate) fn end(&mut self) {
@@ -288,14 +276,7 @@ impl Connection {
     }
 
     fn rollover(&mut self) -> Option<&mut Rollover> {
-        match &mut self.phase {
-            Phase::Live(live) => Some(&mut live.rollover),
-            Phase::Connecting
-            | Phase::Opening(_)
-            | Phase::Reconnecting(_)
-            | Phase::Closing(_)
-            | Phase::Over => None,
-        }
+        if let Phase::Live(live) = &mut self.phase { Some(&mut live.rollover) } else { None }
     }
 
     /// Notes the level of the microphone, which decides when to switch.

@@ -147,49 +147,30 @@ impl InputOutcome {
 
     /// Notes turns and progress of responses in an event of the server.
     pub(super) fn note_event(&mut self, now: Duration, plan: &Plan, body: &ServerBody) {
-        match body {
-            ServerBody::SpeechStarted { .. } | ServerBody::AudioCommitted { .. } => {
-                // Otherwise turns are detected locally and their commits are counted.
-                if plan.turn_control() == TurnControl::Server {
-                    self.has_speech = true;
-                }
-            }
+        // Otherwise turns are detected locally and their commits are counted.
+        let is_server = plan.turn_control() == TurnControl::Server;
+        if matches!(body, ServerBody::SpeechStarted { .. } | ServerBody::AudioCommitted { .. }) && is_server {
+            self.has_speech = true;
+        }
+        let is_progress = matches!(
+            body,
             ServerBody::ResponseCreated(_)
-            | ServerBody::ResponseDone(_)
-            | ServerBody::OutputItemAdded { .. }
-            | ServerBody::OutputItemDone { .. }
-            | ServerBody::ContentPartAdded { .. }
-            | ServerBody::ContentPartDone { .. }
-            | ServerBody::TextDelta { .. }
-            | ServerBody::TextDone { .. }
-            | ServerBody::AudioDelta { .. }
-            | ServerBody::AudioDone { .. }
-            | ServerBody::TranscriptDelta { .. }
-            | ServerBody::TranscriptDone { .. }
-            | ServerBody::ArgumentsDelta { .. }
-            | ServerBody::ArgumentsDone { .. } => self.progress(now),
-            ServerBody::Error(_)
-            | ServerBody::SessionCreated(_)
-            | ServerBody::SessionUpdated(_)
-            | ServerBody::ConversationCreated { .. }
-            | ServerBody::ItemAdded { .. }
-            | ServerBody::ItemCreated { .. }
-            | ServerBody::ItemDone { .. }
-            | ServerBody::ItemRetrieved { .. }
-            | ServerBody::ItemDeleted { .. }
-            | ServerBody::ItemTruncated { .. }
-            | ServerBody::TranscriptionDelta { .. }
-            | ServerBody::TranscriptionCompleted { .. }
-            | ServerBody::TranscriptionFailed { .. }
-            | ServerBody::TranscriptionSegment { .. }
-            | ServerBody::AudioCleared
-            | ServerBody::SpeechStopped { .. }
-            | ServerBody::IdleTimeout { .. }
-            | ServerBody::Dtmf { .. }
-            | ServerBody::OutputBuffer { .. }
-            | ServerBody::Mcp { .. }
-            | ServerBody::RateLimits(_)
-            | ServerBody::Unknown { .. } => {}
+                | ServerBody::ResponseDone(_)
+                | ServerBody::OutputItemAdded { .. }
+                | ServerBody::OutputItemDone { .. }
+                | ServerBody::ContentPartAdded { .. }
+                | ServerBody::ContentPartDone { .. }
+                | ServerBody::TextDelta { .. }
+                | ServerBody::TextDone { .. }
+                | ServerBody::AudioDelta { .. }
+                | ServerBody::AudioDone { .. }
+                | ServerBody::TranscriptDelta { .. }
+                | ServerBody::TranscriptDone { .. }
+                | ServerBody::ArgumentsDelta { .. }
+                | ServerBody::ArgumentsDone { .. }
+        );
+        if is_progress {
+            self.progress(now);
         }
     }
 }

@@ -227,6 +227,13 @@ pub enum EndReason {
     Lost(Failure),
 }
 
+impl EndReason {
+    /// Returns the failure of the endpoint or the network.
+    pub fn failure(&self) -> Option<&Failure> {
+        if let Self::Refused(failure) | Self::Lost(failure) = self { Some(failure) } else { None }
+    }
+}
+
 /// Limit that the user set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {

@@ -1,25 +1,23 @@
 //! Dial checks: name resolution, TCP, proxy, TLS, handshake.
 
+use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use crate::call::clock::Clock;
-use crate::call::connect::{EndpointConnection, connect};
+use crate::call::connect::{EndpointConnection, connect_observed};
 use crate::call::setup::target::{EndpointRoute, Target};
-use crate::commands::doctor::report::{Check, DoctorFinding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level, ms};
 use crate::error::Error;
 use crate::net::dial::certificate::{Certificate, TrustSource};
 use crate::net::dial::error::ProxyFault;
 use crate::net::dial::error::{DialError, DialPhase};
-use crate::net::dial::observer::{DialObserver, DialStep};
+use crate::net::dial::observer::DialStep;
 use crate::net::dial::stream::NetStream;
 use crate::net::endpoint::Endpoint;
 use crate::net::endpoint::url::Scheme;
 use crate::net::proxy::{Proxy, ProxyKind};
 use crate::net::ws::connection::WebSocketClient;
-use crate::session::io::Handshake;
 
 /// Remaining days below which a certificate causes a warning.
 const SOON_DAYS: i64 = 14;
@@ -48,23 +46,14 @@ pub(super) struct DialedConnection {
 }
 
 /// Dials `target` and records each step.
-pub(super) async fn run(target: &mut Target, clock: Clock) -> DialedConnection {
-    let (observer, mut steps) = DialObserver::new();
-    target.dial_options.observer = observer;
+pub(super) async fn run(target: &Target, clock: Clock) -> DialedConnection {
     let began = clock.now();
-    let mut log = DialLog::default();
-    let connected_result = {
-        let mut dialling = Box::pin(connect(target, Handshake::Default));
-        loop {
-            tokio::select! {
-                biased;
-                Some(step) = steps.recv() => log.record(step, clock.now().saturating_sub(began)),
-                connected_result = &mut dialling => break connected_result,
-            }
-        }
-    };
+    let (connected_result, steps) = connect_observed(target, clock).await;
     let took = clock.now().saturating_sub(began);
-    log.record_all(&mut steps, took);
+    let mut log = DialLog::default();
+    for (step, at) in steps {
+        log.record(step, at.saturating_sub(began));
+    }
     let mut findings = match &target.way {
         EndpointRoute::Demo(_) => built_in(took, connected_result.as_ref().err()),
         EndpointRoute::Network(endpoint) => log.findings(endpoint, connected_result.as_ref().err(), took),
@@ -93,12 +82,6 @@ fn built_in(took: Duration, error: Option<&Error>) -> Vec<DoctorFinding> {
 }
 
 impl DialLog {
-    fn record_all(&mut self, steps: &mut UnboundedReceiver<DialStep>, at: Duration) {
-        while let Ok(step) = steps.try_recv() {
-            self.record(step, at);
-        }
-    }
-
     /// Records a step at its time since the start.
     fn record(&mut self, step: DialStep, at: Duration) {
         match step {
@@ -117,18 +100,15 @@ impl DialLog {
 
     /// Returns one finding per step: passed ones, the failed one, and skipped ones.
     fn findings(&self, endpoint: &Endpoint, error: Option<&Error>, took: Duration) -> Vec<DoctorFinding> {
-        let failed = error.map(|error| (failed_at(error), error));
-        let mut findings = Vec::new();
-        for check in Check::Dns.to(Check::Handshake) {
-            findings.push(match failed {
-                Some((at, error)) if at == check => self.failure(at, error),
-                Some((at, _)) if at < check => {
-                    DoctorFinding::skipped(check, &format!("{} failed", at.name()))
-                }
-                Some(_) | None => self.finding(check, endpoint, took),
-            });
-        }
-        findings
+        let passed = [self.dns(), self.tcp(), self.proxy(), self.tls(endpoint), upgraded(took, self.begun)];
+        let Some(error) = error else { return passed.into() };
+        let failed = failed_at(error);
+        let of_step = |finding: DoctorFinding| match finding.check.cmp(&failed) {
+            Ordering::Less => finding,
+            Ordering::Equal => self.failure(failed, error),
+            Ordering::Greater => DoctorFinding::skipped(finding.check, &format!("{} failed", failed.name())),
+        };
+        passed.into_iter().map(of_step).collect()
     }
 
     fn failure(&self, check: Check, error: &Error) -> DoctorFinding {
@@ -156,34 +136,6 @@ impl DialLog {
         with_facts(DoctorFinding { said, ..finding }, certificate)
     }
 
-    fn finding(&self, check: Check, endpoint: &Endpoint, took: Duration) -> DoctorFinding {
-        match check {
-            Check::Dns => self.dns(),
-            Check::Tcp => self.tcp(),
-            Check::Proxy => self.proxy(),
-            Check::Tls => self.tls(endpoint),
-            Check::Handshake
-            | Check::Configuration
-            | Check::FileModes
-            | Check::Key
-            | Check::Session
-            | Check::Dialect
-            | Check::Settings
-            | Check::Clear
-            | Check::Truncate
-            | Check::AudioFormat
-            | Check::Text
-            | Check::Audio
-            | Check::Transcript
-            | Check::FirstAudio
-            | Check::Tools
-            | Check::Captions
-            | Check::Microphone
-            | Check::Speaker
-            | Check::Echo => upgraded(took, self.begun),
-        }
-    }
-
     fn dns(&self) -> DoctorFinding {
         let check = Check::Dns;
         if self.looked_up.is_empty() {
@@ -191,21 +143,16 @@ impl DialLog {
                 if self.connected.is_some() { "no lookup needed for an address" } else { "not reached" };
             return DoctorFinding::skipped(check, why);
         }
-        let listed = |addresses: &[SocketAddr]| {
-            let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            shown.join(", ")
+        let of_host = |addresses: &[SocketAddr]| {
+            addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>()
         };
         let said: Vec<String> = self
             .looked_up
             .iter()
-            .map(|(host, addresses)| format!("{host} is {}", listed(addresses)))
+            .map(|(host, addresses)| format!("{host} is {}", of_host(addresses).join(", ")))
             .collect();
-        let addresses: Vec<String> = self
-            .looked_up
-            .iter()
-            .flat_map(|(_, found)| found)
-            .map(|address| address.ip().to_string())
-            .collect();
+        let addresses: Vec<String> =
+            self.looked_up.iter().flat_map(|(_, addresses)| of_host(addresses)).collect();
         DoctorFinding::ok(check, said.join("; ")).detail("addresses", addresses)
     }
 
@@ -357,10 +304,6 @@ fn with_facts(finding: DoctorFinding, certificate: &Certificate) -> DoctorFindin
         .detail("root", certificate.root.as_ref().map(|root| root.name.clone()))
         .detail("not_after", certificate.not_after)
         .detail("days_left", days_left(certificate))
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

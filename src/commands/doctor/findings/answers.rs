@@ -1,59 +1,50 @@
-//! Findings endpoint requested answers.
+//! Findings about answers, which are requested only with `--ask`.
 
-use crate::commands::doctor::findings::{
-    BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_capability,
-};
-use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::report::{Check, DoctorFinding, Level};
+use crate::commands::doctor::findings::{CapabilityTexts, ENDED, of_capability};
+use crate::commands::doctor::probe::observations::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level, ms};
 use crate::error::Kind;
 
 /// Typical pause in conversation; slower answers feel slow.
 const SLOW_MS: u64 = 1_500;
 
-/// Reason of checks that were not requested.
-const COSTS: &str = "needs --ask, which is billed";
-
-/// Returns the findings of all answers.
-pub(super) fn all(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> Vec<DoctorFinding> {
-    match endpoint.paid {
-        BillableRequested::No => {
-            let why = if seen.is_over_early() { ENDED } else { COSTS };
-            Check::Text.to(Check::Captions).map(|check| DoctorFinding::skipped(check, why)).collect()
-        }
-        BillableRequested::Yes => {
-            vec![text(seen), audio(seen), transcript(seen), first_audio(seen), tools(seen), captions(seen)]
-        }
-    }
-}
-
-/// A call needs answers.
-const REFUSED: Level = Level::Failure(Kind::Server);
-const SILENT: Level = Level::Failure(Kind::Network);
-
 /// Hint for a missing or incomplete answer.
 const NO_ANSWER: &str = "try again; --trace FILE.jsonl and the endpoint's log may show the cause";
 
-fn text(seen: &ProbeObservations) -> DoctorFinding {
-    let fine = format!("text answer {}", after(seen, Capability::Text));
-    answer(seen, Check::Text, Capability::Text, &fine)
+/// Returns the findings of all answers, none of which were requested.
+pub(super) fn not_asked(seen: &ProbeObservations) -> Vec<DoctorFinding> {
+    let why = if seen.is_over_early() { ENDED } else { "needs --ask, which is billed" };
+    Check::Text.to(Check::Captions).map(|check| DoctorFinding::skipped(check, why)).collect()
 }
 
-fn audio(seen: &ProbeObservations) -> DoctorFinding {
-    let fine = format!("spoken answer: {} bytes", seen.sound_bytes);
-    answer(seen, Check::Audio, Capability::Audio, &fine).detail("bytes", seen.sound_bytes)
+/// Returns the findings of all answers.
+pub(super) fn all(seen: &ProbeObservations) -> Vec<DoctorFinding> {
+    let after = seen.delay(Capability::Text).map(|after| format!("text answer after {} ms", ms(after)));
+    let bytes = seen.audio_bytes;
+    let audio = answer(seen, Check::Audio, Capability::Audio, &format!("spoken answer: {bytes} bytes"));
+    vec![
+        answer(seen, Check::Text, Capability::Text, &after.unwrap_or_default()),
+        audio.detail("bytes", bytes),
+        transcript(seen),
+        first_audio(seen),
+        tools(seen),
+        captions(seen),
+    ]
 }
 
+/// A call needs answers.
 fn answer(seen: &ProbeObservations, check: Check, part: Capability, fine: &str) -> DoctorFinding {
-    let finding =
-        of_capability(seen, &FindingTexts { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
-    match finding.hint {
-        None if finding.level.is_bad() => finding.hint(NO_ANSWER),
-        Some(_) | None => finding,
-    }
+    let (refused, silent) = (Level::Failure(Kind::Server), Level::Failure(Kind::Network));
+    let finding = of_capability(seen, &CapabilityTexts { check, part, fine, refused, silent, loss: "" });
+    if finding.hint.is_none() && finding.level.is_bad() { finding.hint(NO_ANSWER) } else { finding }
 }
 
 fn transcript(seen: &ProbeObservations) -> DoctorFinding {
-    let row = FindingTexts {
+    // Without audio, its own check reports the cause.
+    if !matches!(seen.reply(Capability::Audio), Reply::Came(_) | Reply::Missing) {
+        return DoctorFinding::skipped(Check::Transcript, "no spoken answer");
+    }
+    let texts = CapabilityTexts {
         check: Check::Transcript,
         part: Capability::Transcript,
         fine: "spoken answers have a transcript",
@@ -61,21 +52,14 @@ fn transcript(seen: &ProbeObservations) -> DoctorFinding {
         silent: Level::Note,
         loss: "calls work; spoken answers have no text on the screen",
     };
-    match seen.reply(Capability::Audio) {
-        // Reported by that check.
-        Reply::Refused(_) | Reply::Lost | Reply::Silent(_) | Reply::NotAsked | Reply::Waiting => {
-            DoctorFinding::skipped(Check::Transcript, "no spoken answer")
-        }
-        Reply::Came(_) | Reply::Missing => of_capability(seen, &row),
-    }
+    of_capability(seen, &texts)
 }
 
 fn first_audio(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::FirstAudio;
-    let Reply::Came(after) = seen.reply(Capability::Audio) else {
+    let Some(after) = seen.delay(Capability::Audio).map(ms) else {
         return DoctorFinding::skipped(check, "no spoken answer");
     };
-    let after = ms(*after);
     let said = format!("first audio after {after} ms");
     let finding = if after <= SLOW_MS {
         DoctorFinding::ok(check, said)
@@ -87,7 +71,7 @@ fn first_audio(seen: &ProbeObservations) -> DoctorFinding {
 }
 
 fn tools(seen: &ProbeObservations) -> DoctorFinding {
-    let row = FindingTexts {
+    let texts = CapabilityTexts {
         check: Check::Tools,
         part: Capability::Tools,
         fine: "function calls work",
@@ -95,47 +79,25 @@ fn tools(seen: &ProbeObservations) -> DoctorFinding {
         silent: Level::Note,
         loss: "only matters for function calls",
     };
-    let finding = of_capability(seen, &row);
-    match seen.reply(Capability::Tools) {
-        Reply::Missing => DoctorFinding {
-            level: Level::Note,
-            said: "the model answered with text instead of a function call".to_owned(),
-            ..finding
-        },
-        Reply::NotAsked
-        | Reply::Waiting
-        | Reply::Came(_)
-        | Reply::Refused(_)
-        | Reply::Silent(_)
-        | Reply::Lost => finding,
+    let finding = of_capability(seen, &texts);
+    if *seen.reply(Capability::Tools) != Reply::Missing {
+        return finding;
     }
+    let said = "the model answered with text instead of a function call".to_owned();
+    DoctorFinding { level: Level::Note, said, ..finding }
 }
 
 fn captions(seen: &ProbeObservations) -> DoctorFinding {
-    let came = |part| matches!(seen.reply(part), Reply::Came(_));
-    let row = FindingTexts {
+    let has_deltas = seen.delay(Capability::CaptionDeltas).is_some();
+    let fine =
+        if has_deltas { "captions arrive while you speak" } else { "captions arrive at the end of a turn" };
+    let texts = CapabilityTexts {
         check: Check::Captions,
         part: Capability::Captions,
-        fine: if came(Capability::CaptionDeltas) {
-            "captions arrive while you speak"
-        } else {
-            "captions arrive at the end of a turn"
-        },
+        fine,
         refused: Level::Warning,
         silent: Level::Warning,
         loss: "set transcription_model to a model of this endpoint; calls work without captions",
     };
-    of_capability(seen, &row).detail("deltas", came(Capability::CaptionDeltas))
-}
-
-fn after(seen: &ProbeObservations, part: Capability) -> String {
-    match seen.reply(part) {
-        Reply::Came(after) => format!("after {} ms", ms(*after)),
-        Reply::NotAsked
-        | Reply::Waiting
-        | Reply::Refused(_)
-        | Reply::Missing
-        | Reply::Silent(_)
-        | Reply::Lost => String::new(),
-    }
+    of_capability(seen, &texts).detail("deltas", has_deltas)
 }

@@ -5,8 +5,8 @@ mod session;
 
 use serde_json::{Value, json};
 
-use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::report::{Check, DoctorFinding, Level};
+use crate::commands::doctor::probe::observations::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level, ms};
 use crate::error::Kind;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
@@ -20,17 +20,8 @@ pub(super) struct ProbedEndpoint {
     pub(super) dialect: Option<Dialect>,
     /// Requested model.
     pub(super) model: Option<String>,
-    /// Whether answers were requested.
-    pub(super) paid: BillableRequested,
-}
-
-/// Whether answers, which cost money, were requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BillableRequested {
-    /// Requested.
-    Yes,
-    /// Not requested.
-    No,
+    /// Whether answers, which cost money, were requested.
+    pub(super) is_asked: bool,
 }
 
 /// Reason of checks skipped after the end of the connection.
@@ -38,12 +29,8 @@ const ENDED: &str = "the connection had ended";
 
 /// Returns the findings in report order.
 pub(super) fn of_probe(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> Vec<DoctorFinding> {
-    let mut findings = vec![session::session(seen, endpoint), session::dialect(seen, endpoint)];
-    findings.push(session::settings(seen));
-    findings.push(session::clear(seen));
-    findings.push(session::truncate(seen));
-    findings.push(session::audio_format(seen));
-    findings.extend(answers::all(seen, endpoint));
+    let mut findings = session::all(seen, endpoint);
+    findings.extend(if endpoint.is_asked { answers::all(seen) } else { answers::not_asked(seen) });
     findings
 }
 
@@ -96,19 +83,19 @@ fn ended(check: Check, seen: &ProbeObservations) -> DoctorFinding {
 }
 
 /// Texts and severities for the outcomes of a capability.
-struct FindingTexts<'a> {
+struct CapabilityTexts<'a> {
     check: Check,
     part: Capability,
     /// Message if it came.
     fine: &'a str,
     refused: Level,
     silent: Level,
-    /// What a user loses without it, or can do; empty where the error itself tells it.
+    /// What a user loses without it, or can do; empty if the error itself has a hint.
     loss: &'static str,
 }
 
 /// Returns the finding for a capability.
-fn of_capability(seen: &ProbeObservations, row: &FindingTexts<'_>) -> DoctorFinding {
+fn of_capability(seen: &ProbeObservations, row: &CapabilityTexts<'_>) -> DoctorFinding {
     let check = row.check;
     let with_loss = |level, said: String| {
         let finding = DoctorFinding::new(check, level, said);
@@ -128,12 +115,8 @@ fn of_capability(seen: &ProbeObservations, row: &FindingTexts<'_>) -> DoctorFind
         }
         Reply::Missing => with_loss(Level::Warning, "missing from the answer".to_owned()),
         Reply::Silent(limit) => with_loss(row.silent, format!("no reply within {} s", limit.as_secs())),
-        Reply::NotAsked | Reply::Waiting => DoctorFinding::skipped(check, ENDED),
+        Reply::NotAsked | Reply::Waiting(_) => DoctorFinding::skipped(check, ENDED),
     }
-}
-
-fn ms(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

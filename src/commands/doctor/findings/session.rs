@@ -1,12 +1,14 @@
-//! What the session shows of itself, and what costs nothing to ask for.
+//! Findings about the session, and about requests that are free.
 
-use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::commands::doctor::findings::{
-    ENDED, FindingTexts, ProbedEndpoint, describe, ended, ms, of_capability, with_error,
+    CapabilityTexts, ENDED, ProbedEndpoint, describe, ended, of_capability, with_error,
 };
-use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::report::{Check, DoctorFinding, Level};
+use crate::commands::doctor::probe::observations::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level, ms};
 use crate::dsp::frame::SampleRate;
 use crate::error::Kind;
 use crate::protocol::dialect::Dialect;
@@ -14,58 +16,63 @@ use crate::protocol::settings::{AudioFormat, SessionInfo, TurnMethod, Voice};
 use crate::protocol::value::FieldUpdate;
 
 /// How long a call waits for `session.created`.
-const CALL_WAITS_MS: u64 = 3_000;
+const CALL_WAITS: Duration = Duration::from_secs(3);
+
+/// Returns the findings from `session` to `audio_format`.
+pub(super) fn all(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> Vec<DoctorFinding> {
+    vec![
+        session(seen, endpoint),
+        dialect(seen, endpoint),
+        settings(seen),
+        clear(seen),
+        truncate(seen),
+        audio_format(seen),
+    ]
+}
 
 /// Reports `session.created`.
-pub(super) fn session(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> DoctorFinding {
+fn session(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> DoctorFinding {
     let check = Check::Session;
-    let finding = match seen.reply(Capability::Created) {
-        Reply::Refused(_) | Reply::Lost | Reply::NotAsked | Reply::Waiting if seen.created.is_none() => {
-            return ended_at_once(check, seen);
-        }
-        Reply::Came(_) | Reply::Missing | Reply::Silent(_) if seen.created.is_none() => {
-            return without_created(check, seen);
-        }
-        Reply::Came(after) if ms(*after) > CALL_WAITS_MS => {
-            let said = format!("session.created only after {} ms: {}", ms(*after), shown(seen));
+    let reply = seen.reply(Capability::Created);
+    let Some(info) = &seen.created else {
+        return match reply {
+            // The probe continues after a non-fatal error.
+            Reply::Refused(error) if !seen.is_over_early() => {
+                let said = format!("the first event is an error: {}", describe(error));
+                with_error(DoctorFinding::new(check, Level::Warning, said), error)
+            }
+            Reply::Silent(_) => without_created(check, seen),
+            Reply::Refused(_)
+            | Reply::Lost
+            | Reply::NotAsked
+            | Reply::Waiting(_)
+            | Reply::Came(_)
+            | Reply::Missing => ended(check, seen),
+        };
+    };
+    let shown = shown(info);
+    let finding = match seen.delay(Capability::Created) {
+        Some(after) if after > CALL_WAITS => {
+            let said = format!("session.created only after {} ms: {shown}", ms(after));
             DoctorFinding::new(check, Level::Warning, said)
                 .hint("calls continue after 3 s without it; the endpoint is slow")
         }
-        Reply::Came(after) => {
-            DoctorFinding::ok(check, format!("session.created after {} ms: {}", ms(*after), shown(seen)))
-        }
-        Reply::Refused(_)
-        | Reply::Lost
-        | Reply::NotAsked
-        | Reply::Waiting
-        | Reply::Missing
-        | Reply::Silent(_) => DoctorFinding::ok(check, shown(seen)),
+        Some(after) => DoctorFinding::ok(check, format!("session.created after {} ms: {shown}", ms(after))),
+        None => DoctorFinding::ok(check, shown),
     };
-    let finding = with_facts(finding, seen);
-    let said = seen.created.as_ref().and_then(|info| info.settings.model.as_deref());
-    match (&endpoint.model, said) {
+    let finding = finding
+        .detail("after_ms", seen.delay(Capability::Created).map(ms))
+        .detail("id", info.id.clone())
+        .detail("model", info.settings.model.clone())
+        .detail("voice", voice(info))
+        .detail("turn_detection", turn_detection_json(info))
+        .detail("expires_at", info.expires_at);
+    match (&endpoint.model, &info.settings.model) {
         (Some(asked), Some(said)) if asked != said && finding.level == Level::Ok => {
             let said = format!("{}; requested: {asked}", finding.said);
             DoctorFinding { level: Level::Note, said, ..finding }
         }
         (Some(_) | None, _) => finding,
-    }
-}
-
-fn ended_at_once(check: Check, seen: &ProbeObservations) -> DoctorFinding {
-    match seen.reply(Capability::Created) {
-        // The probe continues after a non-fatal error.
-        Reply::Refused(error) if !seen.is_over_early() => {
-            let said = format!("the first event is an error: {}", describe(error));
-            with_error(DoctorFinding::new(check, Level::Warning, said), error)
-        }
-        Reply::Refused(_)
-        | Reply::Lost
-        | Reply::NotAsked
-        | Reply::Waiting
-        | Reply::Came(_)
-        | Reply::Missing
-        | Reply::Silent(_) => ended(check, seen),
     }
 }
 
@@ -84,13 +91,11 @@ fn without_created(check: Check, seen: &ProbeObservations) -> DoctorFinding {
     DoctorFinding::new(check, Level::Note, "no session.created; calls continue after 3 s without it")
 }
 
-fn shown(seen: &ProbeObservations) -> String {
-    let Some(info) = &seen.created else { return "nothing".to_owned() };
-    let settings = &info.settings;
+fn shown(info: &SessionInfo) -> String {
     let values = [
-        settings.model.as_ref().map(|model| format!("model {model}")),
+        info.settings.model.as_ref().map(|model| format!("model {model}")),
         voice(info).map(|voice| format!("voice {voice}")),
-        turns(info),
+        turn_detection(info),
     ];
     let values: Vec<String> = values.into_iter().flatten().collect();
     if values.is_empty() { "settings not reported".to_owned() } else { values.join(", ") }
@@ -103,7 +108,7 @@ fn voice(info: &SessionInfo) -> Option<&str> {
 }
 
 /// Returns the turn detection method.
-fn turns(info: &SessionInfo) -> Option<String> {
+fn turn_detection(info: &SessionInfo) -> Option<String> {
     match &info.settings.turn_detection {
         FieldUpdate::Keep => None,
         FieldUpdate::Clear => Some("no turn detection".to_owned()),
@@ -128,27 +133,7 @@ fn turns(info: &SessionInfo) -> Option<String> {
     }
 }
 
-fn with_facts(finding: DoctorFinding, seen: &ProbeObservations) -> DoctorFinding {
-    let Some(info) = &seen.created else { return finding };
-    let after = match seen.reply(Capability::Created) {
-        Reply::Came(after) => Value::from(ms(*after)),
-        Reply::NotAsked
-        | Reply::Waiting
-        | Reply::Refused(_)
-        | Reply::Missing
-        | Reply::Silent(_)
-        | Reply::Lost => Value::Null,
-    };
-    finding
-        .detail("after_ms", after)
-        .detail("id", info.id.clone())
-        .detail("model", info.settings.model.clone())
-        .detail("voice", voice(info))
-        .detail("turn_detection", vad(info))
-        .detail("expires_at", info.expires_at)
-}
-
-fn vad(info: &SessionInfo) -> Value {
+fn turn_detection_json(info: &SessionInfo) -> Value {
     let Some(turns) = info.settings.turn_detection.get() else { return Value::Null };
     match &turns.method {
         TurnMethod::ServerVad { threshold, prefix_padding_ms, silence_duration_ms, .. } => json!({
@@ -165,7 +150,7 @@ fn vad(info: &SessionInfo) -> Value {
 }
 
 /// Reports the dialect of the endpoint and compares it with the configured one.
-pub(super) fn dialect(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> DoctorFinding {
+fn dialect(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> DoctorFinding {
     let check = Check::Dialect;
     let word = |dialect: Option<Dialect>| dialect.map_or("auto", Dialect::as_str);
     let finding = match (seen.dialect, endpoint.dialect) {
@@ -191,44 +176,24 @@ pub(super) fn dialect(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> Do
 }
 
 /// Reports whether the endpoint accepts the settings of a call.
-pub(super) fn settings(seen: &ProbeObservations) -> DoctorFinding {
-    let check = Check::Settings;
-    let fine = match seen.reply(Capability::Updated) {
-        Reply::Came(after) => {
-            format!("session.updated after {} ms", ms(*after))
-        }
-        Reply::NotAsked
-        | Reply::Waiting
-        | Reply::Refused(_)
-        | Reply::Missing
-        | Reply::Silent(_)
-        | Reply::Lost => String::new(),
-    };
-    let row = FindingTexts {
-        check,
+fn settings(seen: &ProbeObservations) -> DoctorFinding {
+    let after = seen.delay(Capability::Updated);
+    let texts = CapabilityTexts {
+        check: Check::Settings,
         part: Capability::Updated,
-        fine: &fine,
+        fine: &after.map(|after| format!("session.updated after {} ms", ms(after))).unwrap_or_default(),
         refused: Level::Failure(Kind::Server),
         silent: Level::Note,
         loss: "",
     };
-    let finding = of_capability(seen, &row);
-    let finding = match seen.reply(Capability::Updated) {
-        Reply::Silent(limit) => {
-            let said = format!("no session.updated within {} s; calls continue without it", limit.as_secs());
-            DoctorFinding { said, ..finding }
-        }
-        Reply::Refused(error) if !seen.is_over_early() => {
-            let said = format!("the call settings were refused: {}", describe(error));
-            with_error(DoctorFinding { said, ..finding }, error)
-        }
-        Reply::NotAsked
-        | Reply::Waiting
-        | Reply::Came(_)
-        | Reply::Refused(_)
-        | Reply::Missing
-        | Reply::Lost => finding,
-    };
+    let mut finding = of_capability(seen, &texts);
+    if let Reply::Silent(limit) = seen.reply(Capability::Updated) {
+        finding.said = format!("no session.updated within {} s; calls continue without it", limit.as_secs());
+    } else if let Reply::Refused(error) = seen.reply(Capability::Updated)
+        && !seen.is_over_early()
+    {
+        finding.said = format!("the call settings were refused: {}", describe(error));
+    }
     let finding = finding.detail("left_out", seen.left_out.clone());
     if finding.level != Level::Ok || seen.left_out.is_empty() {
         return finding;
@@ -238,8 +203,8 @@ pub(super) fn settings(seen: &ProbeObservations) -> DoctorFinding {
 }
 
 /// Reports whether buffered audio can be cleared.
-pub(super) fn clear(seen: &ProbeObservations) -> DoctorFinding {
-    let row = FindingTexts {
+fn clear(seen: &ProbeObservations) -> DoctorFinding {
+    let texts = CapabilityTexts {
         check: Check::Clear,
         part: Capability::Clear,
         fine: "input_audio_buffer.clear is supported",
@@ -247,23 +212,17 @@ pub(super) fn clear(seen: &ProbeObservations) -> DoctorFinding {
         silent: Level::Note,
         loss: "only matters with --vad off: earlier audio may end up in the next turn",
     };
-    of_capability(seen, &row)
+    of_capability(seen, &texts)
 }
 
 /// Reports whether truncation is supported, preferably of a real answer.
-pub(super) fn truncate(seen: &ProbeObservations) -> DoctorFinding {
-    let (part, fine) = match seen.reply(Capability::Cut) {
-        Reply::NotAsked => {
-            (Capability::Truncate, "truncate is supported (rejected a made-up item, as expected)")
-        }
-        Reply::Waiting
-        | Reply::Came(_)
-        | Reply::Refused(_)
-        | Reply::Missing
-        | Reply::Silent(_)
-        | Reply::Lost => (Capability::Cut, "truncate is supported"),
+fn truncate(seen: &ProbeObservations) -> DoctorFinding {
+    let (part, fine) = if *seen.reply(Capability::Cut) == Reply::NotAsked {
+        (Capability::Truncate, "truncate is supported (rejected a made-up item, as expected)")
+    } else {
+        (Capability::Cut, "truncate is supported")
     };
-    let row = FindingTexts {
+    let texts = CapabilityTexts {
         check: Check::Truncate,
         part,
         fine,
@@ -271,11 +230,11 @@ pub(super) fn truncate(seen: &ProbeObservations) -> DoctorFinding {
         silent: Level::Note,
         loss: "calls work; after an interruption the model may assume that you heard the whole answer",
     };
-    of_capability(seen, &row)
+    of_capability(seen, &texts)
 }
 
 /// Reports the audio formats of the session.
-pub(super) fn audio_format(seen: &ProbeObservations) -> DoctorFinding {
+fn audio_format(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::AudioFormat;
     let Some(info) = seen.updated.as_ref().or(seen.created.as_ref()) else {
         let why = if seen.is_over_early() { ENDED } else { "settings not reported" };
@@ -318,8 +277,5 @@ fn format_json(format: Option<&AudioFormat>) -> Value {
         AudioFormat::Alaw => "g711_alaw",
         AudioFormat::Other(name) => name.as_str(),
     };
-    let mut fields = Map::new();
-    fields.insert("format".to_owned(), name.into());
-    fields.insert("rate".to_owned(), format.rate().map(|rate| rate.0).into());
-    Value::Object(fields)
+    json!({ "format": name, "rate": format.rate().map(|rate| rate.0) })
 }

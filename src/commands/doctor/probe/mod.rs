@@ -1,201 +1,290 @@
-//! The probe of an endpoint as a pure state machine: asks for one thing after the other, and notes what comes.
+//! Probe of an endpoint: short calls by the ordinary session, and what the endpoint sends in them.
 //!
-//! No I/O, no clock. What an endpoint leaves out costs a bounded time and nothing else; what it answers late or
-//! unasked is no error. What costs money is asked for only where the user wants it.
+//! What an endpoint leaves out costs a bounded time and nothing else. Billable calls are made only on request.
 
-mod asking;
-pub(super) mod seen;
-mod step;
+pub(super) mod calls;
+pub(super) mod observations;
 
-use std::time::Duration;
+use std::collections::HashSet;
 
-use crate::commands::doctor::probe::asking::ProbeRequest;
-use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::probe::step::ProbeStep;
+use crate::audio::api::AudioEvent;
+use crate::call::clock::Clock;
+use crate::call::connections::Connections;
+use crate::call::observed::{Observation, ObservedCall};
+use crate::call::setup::target::Target;
+use crate::call::trace::TraceFile;
+use crate::call::wire::Wire;
+use crate::commands::doctor::probe::calls::{OPENING, ProbeCall, SPOKEN_ANSWER};
+use crate::commands::doctor::probe::observations::{Capability, ProbeObservations, Reply};
+use crate::dsp::frame::ClipId;
+use crate::error::Error;
+use crate::net::dial::stream::NetStream;
+use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::error_codes::Remedy;
 use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::events::error::ErrorInfo;
+use crate::protocol::events::item::{ContentPart, Item, ItemBody};
 use crate::protocol::events::response::{Response, ResponseStatus};
-use crate::protocol::events::server::{ContentLocation, ServerBody, ServerEvent};
-use crate::protocol::foreign::ForeignProtocol;
-use crate::protocol::settings::{SessionInfo, SessionSettings};
+use crate::protocol::events::server::{ServerBody, ServerEvent};
+use crate::protocol::settings::SessionInfo;
+use crate::session::io::{ConnectionState, EndReason, Failure, Input, Notice, Output, UserCommand};
 
-/// The item that no conversation has.
+/// An item that no conversation has.
 const NO_ITEM: &str = "item_that_is_not_there";
 
-/// How often the settings are sent again without a field that the endpoint does not know.
-const MAX_RETRIES: usize = 4;
+/// Position at which a spoken answer is interrupted, in samples: 10 ms at 24 kHz.
+const PLAYED_SAMPLES: u64 = 240;
 
-/// What a probe is to do.
-#[derive(Debug)]
-pub(super) struct ProbePlan {
-    /// The settings of a call.
-    pub(super) settings: SessionSettings,
-    /// The dialect to write; `None` decides by what the endpoint shows.
-    pub(super) dialect: Option<Dialect>,
-    /// What is asked for that costs something.
-    pub(super) paid: BillableChecks,
+/// Makes the calls one after the other, each on a connection of its own, which `dial` opens.
+///
+/// # Errors
+///
+/// If the trace cannot be written.
+pub(super) async fn run(
+    calls: Vec<ProbeCall>,
+    target: &Target,
+    mut dial: impl AsyncFnMut() -> Result<WebSocketClient<NetStream>, Error>,
+    (clock, mut trace): (Clock, Option<TraceFile>),
+) -> Result<ProbeObservations, Error> {
+    let mut observations = ProbeObservations::default();
+    for ProbeCall { plan, inputs, expects } in calls {
+        for capability in expects {
+            observations.wait_for(clock.now(), *capability);
+        }
+        let link = match dial().await {
+            Ok(link) => link,
+            Err(error) => {
+                observations.end_early(CloseCause::Broken(format!("{:#}", error.source)));
+                break;
+            }
+        };
+        let wire = Wire { connections: Connections::new(target.clone(), link), trace, clock };
+        let call = ObservedCall::start(plan, wire)?;
+        let mut probe = Probe::new(call, clock, observations);
+        probe.make(inputs, expects).await?;
+        observations = probe.observations;
+        trace = probe.call.close().await?.trace;
+        let is_refused = matches!(observations.reply(Capability::Updated), Reply::Refused(_));
+        if is_refused || observations.is_over_early() {
+            break;
+        }
+    }
+    Ok(observations)
 }
 
-/// Whether what costs something is asked for.
-#[derive(Debug)]
-pub(super) enum BillableChecks {
-    /// It is not.
-    Not,
-    /// Short answers, and captions of this speech, in the session's input format.
-    Asked {
-        /// A few words, as bytes of the wire.
-        speech: Vec<u8>,
-    },
+/// One call of a probe.
+struct Probe {
+    call: ObservedCall,
+    clock: Clock,
+    observations: ProbeObservations,
+    state: CallState,
+    /// Ids of the events of the current request, and of earlier ones, whose errors come too late.
+    sent: HashSet<String>,
+    sent_earlier: HashSet<String>,
+    /// The last error while the session opens; the session decides what it means.
+    opening_error: Option<ErrorInfo>,
+    /// The dialect of the last settings.
+    dialect: Option<Dialect>,
+    /// The spoken answer.
+    clip: Option<ClipId>,
+    has_truncated: bool,
 }
 
-/// One thing that happened.
-#[derive(Debug)]
-pub(super) enum ProbeInput {
-    /// The socket is open.
-    Opened,
-    /// The endpoint said something.
-    Server(Box<ServerEvent>),
-    /// The endpoint sent something that is no event.
-    Malformed,
-    /// The socket is closed.
-    Closed(CloseCause),
-    /// The deadline has come.
-    Tick,
-}
-
-/// A probe of one connection.
-#[derive(Debug)]
-pub(super) struct Probe {
-    plan: ProbePlan,
-    dialect: Dialect,
-    step: ProbeStep,
-    asked_at: Duration,
-    until: Duration,
-    /// The number of the last event that was sent.
-    sent: u64,
-    /// The first event of the step: an error of an older one comes too late to mean anything.
-    first_of_step: u64,
-    /// The item of the spoken answer.
-    spoken_item: Option<String>,
-    /// The answer that is being given.
-    response: Option<String>,
-    /// The answer that took too long.
-    stale_response: Option<String>,
-    seen: ProbeObservations,
-    outputs: Vec<ClientEvent>,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CallState {
+    Opening,
+    Live,
+    /// Closed by the session, which has not told the reason yet.
+    Closing,
+    Over,
 }
 
 impl Probe {
-    /// Makes a probe of a connection that is not open yet.
-    pub(super) fn new(plan: ProbePlan) -> Self {
+    fn new(call: ObservedCall, clock: Clock, observations: ProbeObservations) -> Self {
         Self {
-            dialect: plan.dialect.unwrap_or_default(),
-            plan,
-            step: ProbeStep::Created,
-            asked_at: Duration::ZERO,
-            until: Duration::ZERO,
-            sent: 0,
-            first_of_step: 1,
-            spoken_item: None,
-            response: None,
-            stale_response: None,
-            seen: ProbeObservations::default(),
-            outputs: Vec::new(),
+            call,
+            clock,
+            observations,
+            state: CallState::Opening,
+            sent: HashSet::new(),
+            sent_earlier: HashSet::new(),
+            opening_error: None,
+            dialect: None,
+            clip: None,
+            has_truncated: false,
         }
     }
 
-    /// Returns the dialect in which events are to be written.
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// Returns when to hand in [`ProbeInput::Tick`] if nothing else happens; none when it is over.
-    pub(super) fn deadline(&self) -> Option<Duration> {
-        (self.step != ProbeStep::Over).then_some(self.until)
-    }
-
-    /// Returns whether there is nothing more to find out.
-    pub(super) fn is_over(&self) -> bool {
-        self.step == ProbeStep::Over
-    }
-
-    /// Returns what was seen.
-    pub(super) fn into_seen(self) -> ProbeObservations {
-        self.seen
-    }
-
-    /// Takes one thing that happened at `now`, and returns what is to be sent, in order.
-    pub(super) fn handle(&mut self, now: Duration, input: ProbeInput) -> Vec<ClientEvent> {
-        if self.step == ProbeStep::Over {
-            return Vec::new();
+    async fn make(&mut self, inputs: Vec<Input>, expects: &'static [Capability]) -> Result<(), Error> {
+        for input in inputs {
+            self.call.input(input)?;
         }
-        match input {
-            ProbeInput::Opened => self.enter(now, ProbeStep::Created),
-            ProbeInput::Server(event) => {
-                self.seen.events += 1;
-                match event.foreign() {
-                    Some(foreign) => self.refuse_foreign(foreign),
-                    None => self.server(now, event.body),
-                }
-            }
-            ProbeInput::Malformed => self.seen.malformed += 1,
-            ProbeInput::Closed(cause) => {
-                self.settle(&Reply::Lost);
-                self.seen.closed = Some(cause);
-                self.step = ProbeStep::Over;
-            }
-            ProbeInput::Tick if now >= self.until => self.late(now),
-            ProbeInput::Tick => {}
+        self.settle().await?;
+        if expects == OPENING {
+            self.request(Capability::Clear, ClientBody::AudioClear).await?;
+            let item_id = NO_ITEM.to_owned();
+            let truncate = ClientBody::ItemTruncate { item_id, content_index: 0, audio_end_ms: 10 };
+            self.request(Capability::Truncate, truncate).await?;
         }
-        std::mem::take(&mut self.outputs)
+        if expects == SPOKEN_ANSWER && self.observations.delay(Capability::Audio).is_some() {
+            self.interrupt().await?;
+        }
+        Ok(())
     }
 
-    /// Ends the probe: nothing of another protocol can be checked.
-    fn refuse_foreign(&mut self, foreign: ForeignProtocol) {
-        self.settle(&Reply::Lost);
-        self.seen.foreign = Some(foreign);
-        self.step = ProbeStep::Over;
+    /// Waits until every request has an outcome.
+    async fn settle(&mut self) -> Result<(), Error> {
+        loop {
+            let deadline = self.observations.deadline();
+            // Without a request, what has been observed already may still make one.
+            match self.call.next(deadline.unwrap_or_default()).await? {
+                Some(Observation::Input(input)) => self.input(input),
+                Some(Observation::Output(output)) => self.output(output)?,
+                None if deadline.is_some() => self.observations.give_up(self.clock.now()),
+                None => return Ok(()),
+            }
+        }
     }
 
-    fn server(&mut self, now: Duration, body: ServerBody) {
-        let after = now.saturating_sub(self.asked_at);
-        match body {
-            ServerBody::Error(error) => self.error(now, error),
-            ServerBody::SessionCreated(info) => self.created(now, *info),
-            ServerBody::SessionUpdated(info) => self.updated(now, *info),
-            ServerBody::AudioCleared => self.came(now, Capability::Clear),
-            ServerBody::ItemTruncated { .. } if self.step == ProbeStep::Cut => {
-                self.came(now, Capability::Cut);
+    /// Sends an event that no call sends at this point.
+    async fn request(&mut self, capability: Capability, body: ClientBody) -> Result<(), Error> {
+        if self.state == CallState::Over {
+            return Ok(());
+        }
+        self.begin(capability);
+        self.call.send(body.with_id(format!("rtvoice_doctor_{capability:?}")))?;
+        self.settle().await
+    }
+
+    /// Interrupts a spoken answer, as a user does.
+    async fn interrupt(&mut self) -> Result<(), Error> {
+        if self.state == CallState::Over {
+            return Ok(());
+        }
+        self.begin(Capability::Cut);
+        self.call.input(Input::User(UserCommand::Interrupt))?;
+        self.settle().await?;
+        if !self.has_truncated {
+            self.observations.forget(Capability::Cut);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, capability: Capability) {
+        self.sent_earlier.extend(self.sent.drain());
+        self.observations.wait_for(self.clock.now(), capability);
+    }
+
+    fn output(&mut self, output: Output) -> Result<(), Error> {
+        if let Output::Send(event) = output {
+            self.sent(*event);
+        } else if let Output::Play { clip, frame } = output {
+            if self.clip.replace(clip) != Some(clip) {
+                let samples = PLAYED_SAMPLES.min(frame.samples.len() as u64);
+                self.call.input(Input::Audio(AudioEvent::Played { clip, samples }))?;
             }
-            ServerBody::ItemTruncated { .. } => self.came(now, Capability::Truncate),
-            ServerBody::TextDelta { .. } | ServerBody::TextDone { .. } => {
-                self.seen.settle(Capability::Text, Reply::Came(after));
+        } else if let Output::Show(Notice::Connection(ConnectionState::Live)) = output {
+            self.state = CallState::Live;
+        } else if let Output::End(reason) = output {
+            self.ended(reason);
+        } else if output == Output::Close && self.state != CallState::Over {
+            self.state = CallState::Closing;
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, event: ClientEvent) {
+        let now = self.clock.now();
+        // Audio has no id, and no reply.
+        let Some(id) = event.event_id else { return };
+        self.sent.insert(id);
+        self.has_truncated |= matches!(event.body, ClientBody::ItemTruncate { .. });
+        let is_settings = matches!(event.body, ClientBody::SessionUpdate(_));
+        if is_settings && self.observations.updated.is_none() && self.observations.is_first_call() {
+            // Settings are sent again in another dialect, or without the field that the error names.
+            let is_same_dialect = self.dialect.replace(self.call.dialect()) == Some(self.call.dialect());
+            let field = self.opening_error.take().and_then(|error| error.param).filter(|_| is_same_dialect);
+            self.observations.left_out.extend(field);
+            self.observations.wait_for(now, Capability::Updated);
+        } else {
+            self.observations.asked_again(now);
+        }
+    }
+
+    fn ended(&mut self, reason: EndReason) {
+        self.state = CallState::Over;
+        let error = self.opening_error.take();
+        if let EndReason::Refused(Failure { message, code }) = reason {
+            let by_session = ErrorInfo { message: Some(message), code, ..ErrorInfo::default() };
+            self.observations.settle_all(&Reply::Refused(Box::new(error.unwrap_or(by_session))));
+        } else if let EndReason::Lost(_) = reason {
+            self.observations.settle_all(&Reply::Lost);
+        } else {
+            self.observations.give_up_all(self.clock.now());
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        if let Input::Server(event) = input {
+            self.event(*event);
+        } else if let Input::Malformed(_) = input {
+            self.observations.malformed += 1;
+        } else if let Input::Closed(cause) = input
+            && self.state != CallState::Closing
+        {
+            self.state = CallState::Over;
+            // The error before a close is its reason.
+            self.observations.error = self.opening_error.take();
+            self.observations.end_early(cause);
+        }
+    }
+
+    fn event(&mut self, event: ServerEvent) {
+        self.observations.events += 1;
+        if let Some(foreign) = event.foreign() {
+            self.observations.settle_all(&Reply::Lost);
+            self.observations.foreign = Some(foreign);
+            self.state = CallState::Over;
+            return;
+        }
+        let now = self.clock.now();
+        let came = match event.body {
+            ServerBody::Error(error) => return self.error(error),
+            ServerBody::SessionCreated(info) => {
+                self.learn(&info);
+                self.observations.created.get_or_insert(*info);
+                Capability::Created
             }
-            ServerBody::AudioDelta { place, delta } => self.sound(after, place, delta.len()),
-            ServerBody::TranscriptDelta { place, .. } | ServerBody::TranscriptDone { place, .. } => {
-                self.spoken(place.item_id);
-                self.seen.settle(Capability::Transcript, Reply::Came(after));
+            ServerBody::SessionUpdated(info) => {
+                self.learn(&info);
+                self.observations.dialect.get_or_insert(self.call.dialect());
+                self.observations.updated.get_or_insert(*info);
+                Capability::Updated
             }
-            ServerBody::ArgumentsDelta { .. } | ServerBody::ArgumentsDone { .. } => {
-                self.seen.settle(Capability::Tools, Reply::Came(after));
+            ServerBody::AudioCleared => Capability::Clear,
+            ServerBody::ItemTruncated { .. } if self.observations.is_waiting_for(Capability::Cut) => {
+                Capability::Cut
             }
-            ServerBody::ResponseCreated(response) => self.response = response.id,
-            ServerBody::ResponseDone(response) => self.response_done(now, &response),
-            ServerBody::TranscriptionDelta { .. } => {
-                self.seen.settle(Capability::CaptionDeltas, Reply::Came(after));
+            ServerBody::ItemTruncated { .. } => Capability::Truncate,
+            ServerBody::TextDelta { .. } | ServerBody::TextDone { .. } => Capability::Text,
+            ServerBody::AudioDelta { delta, .. } => {
+                self.observations.audio_bytes += delta.len();
+                Capability::Audio
             }
-            ServerBody::TranscriptionCompleted { .. } if self.step == ProbeStep::Captions => {
-                self.seen.settle(Capability::CaptionDeltas, Reply::Missing);
-                self.came(now, Capability::Captions);
+            ServerBody::TranscriptDelta { .. } | ServerBody::TranscriptDone { .. } => Capability::Transcript,
+            ServerBody::ArgumentsDelta { .. } | ServerBody::ArgumentsDone { .. } => Capability::Tools,
+            ServerBody::ResponseDone(response) => return self.response_done(&response),
+            ServerBody::TranscriptionDelta { .. } => Capability::CaptionDeltas,
+            ServerBody::TranscriptionCompleted { .. } => {
+                self.observations.settle(Capability::CaptionDeltas, Reply::Missing);
+                Capability::Captions
             }
-            ServerBody::TranscriptionFailed { error, .. } if self.step == ProbeStep::Captions => {
-                self.refused(now, error);
+            ServerBody::TranscriptionFailed { error, .. } => {
+                return self.observations.settle(Capability::Captions, Reply::Refused(Box::new(error)));
             }
-            ServerBody::TranscriptionCompleted { .. }
-            | ServerBody::TranscriptionFailed { .. }
-            | ServerBody::TranscriptionSegment { .. }
+            ServerBody::TranscriptionSegment { .. }
             | ServerBody::ConversationCreated { .. }
             | ServerBody::ItemAdded { .. }
             | ServerBody::ItemCreated { .. }
@@ -213,246 +302,88 @@ impl Probe {
             | ServerBody::ContentPartAdded { .. }
             | ServerBody::ContentPartDone { .. }
             | ServerBody::AudioDone { .. }
+            | ServerBody::ResponseCreated(_)
             | ServerBody::Mcp { .. }
             | ServerBody::RateLimits(_)
-            | ServerBody::Unknown { .. } => {}
-        }
-    }
-
-    fn created(&mut self, now: Duration, info: SessionInfo) {
-        if self.seen.created.is_some() {
-            return;
-        }
-        self.learn(&info);
-        self.seen.created = Some(info);
-        match self.step {
-            ProbeStep::Created => self.came(now, Capability::Created),
-            // A session that began late knows nothing of what was sent before.
-            ProbeStep::Updated => {
-                self.seen.came_late(Capability::Created, now);
-                self.enter(now, ProbeStep::Updated);
-            }
-            ProbeStep::Clear
-            | ProbeStep::Truncate
-            | ProbeStep::Text
-            | ProbeStep::Audio
-            | ProbeStep::Cut
-            | ProbeStep::Tools
-            | ProbeStep::Captions
-            | ProbeStep::Close
-            | ProbeStep::Over => self.seen.came_late(Capability::Created, now),
-        }
-    }
-
-    fn updated(&mut self, now: Duration, info: SessionInfo) {
-        self.learn(&info);
-        if self.seen.dialect.is_none() {
-            // It shows nothing, and takes what is written.
-            self.seen.dialect = Some(self.dialect);
-        }
-        self.seen.updated.get_or_insert(info);
-        self.came(now, Capability::Updated);
+            | ServerBody::Unknown { .. } => return,
+        };
+        self.observations.came(now, came);
     }
 
     fn learn(&mut self, info: &SessionInfo) {
-        if let (None, Some(shape)) = (self.seen.dialect, info.shape) {
-            self.seen.dialect = Some(shape);
-            self.dialect = self.plan.dialect.unwrap_or(shape);
-        }
+        self.observations.dialect = self.observations.dialect.or(info.shape);
     }
 
-    fn sound(&mut self, after: Duration, place: ContentLocation, bytes: usize) {
-        if self.step == ProbeStep::Audio {
-            self.seen.sound_bytes += bytes;
-            self.spoken(place.item_id);
-            self.seen.settle(Capability::Audio, Reply::Came(after));
-        }
-    }
-
-    fn spoken(&mut self, item_id: Option<String>) {
-        if self.step == ProbeStep::Audio {
-            self.spoken_item = item_id.or_else(|| self.spoken_item.take());
-        }
-    }
-
-    /// An answer is over: what it did not bring, it does not bring.
-    fn response_done(&mut self, now: Duration, response: &Response) {
-        let is_stale = response.id.is_some() && response.id == self.stale_response;
-        if !self.step.is_answer() || is_stale {
-            return;
-        }
-        let after = now.saturating_sub(self.asked_at);
-        // Some endpoints say all of it here and nothing before.
-        for part in asking::parts_of(response) {
-            self.seen.settle(part, Reply::Came(after));
+    /// Settles what an answer has not brought.
+    fn response_done(&mut self, response: &Response) {
+        // Some endpoints send all of an answer here and nothing before.
+        for capability in response.output.iter().flat_map(capabilities_of) {
+            self.observations.came(self.clock.now(), capability);
         }
         let error = response.details.as_ref().and_then(|details| details.error.clone());
-        if response.status == Some(ResponseStatus::Failed) {
-            self.refused(now, error.unwrap_or_default());
+        let outcome = if response.status == Some(ResponseStatus::Failed) {
+            Reply::Refused(Box::new(error.unwrap_or_default()))
         } else {
-            self.settle(&Reply::Missing);
-            self.go_on(now);
-        }
-    }
-
-    fn error(&mut self, now: Duration, error: ErrorInfo) {
-        if error.is_fatal() || error.is_permanent() {
-            self.settle(&Reply::Refused(Box::new(error.clone())));
-            self.seen.error = Some(error);
-            self.enter(now, ProbeStep::Close);
-            return;
-        }
-        if self.is_old(&error) {
-            return;
-        }
-        match self.step {
-            // It is what was asked for, if it speaks of the item.
-            ProbeStep::Truncate if asking::speaks_of_item(&error, NO_ITEM) => {
-                self.came(now, Capability::Truncate);
-            }
-            ProbeStep::Updated => self.settings_refused(now, error),
-            ProbeStep::Captions if asking::is_benign_commit(&error) => {}
-            ProbeStep::Created
-            | ProbeStep::Clear
-            | ProbeStep::Truncate
-            | ProbeStep::Text
-            | ProbeStep::Audio
-            | ProbeStep::Cut
-            | ProbeStep::Tools
-            | ProbeStep::Captions => self.refused(now, error),
-            ProbeStep::Close | ProbeStep::Over => {}
-        }
-    }
-
-    /// An error without an id can only mean what was asked for last.
-    fn is_old(&self, error: &ErrorInfo) -> bool {
-        let number = error.event_id.as_deref().and_then(|id| id.strip_prefix(EVENT_ID)?.parse::<u64>().ok());
-        number.is_some_and(|number| number < self.first_of_step)
-    }
-
-    /// The whole update was dropped: without the field it names, in the other dialect, or not at all.
-    fn settings_refused(&mut self, now: Duration, error: ErrorInfo) {
-        let unknown = error.code.as_deref() == Some("unknown_parameter");
-        let field = error.param.clone().filter(|_| unknown && self.seen.left_out.len() < MAX_RETRIES);
-        if let Some(field) = field.filter(|field| self.plan.settings.drop_param(field)) {
-            self.seen.left_out.push(field);
-            self.enter(now, ProbeStep::Updated);
-        } else if self.may_try_beta() {
-            self.try_beta(now);
-        } else {
-            self.refused(now, error);
-        }
-    }
-
-    fn may_try_beta(&self) -> bool {
-        (self.plan.dialect, self.seen.dialect, self.dialect) == (None, None, Dialect::Ga)
-    }
-
-    fn try_beta(&mut self, now: Duration) {
-        self.dialect = Dialect::Beta;
-        self.enter(now, ProbeStep::Updated);
-    }
-
-    fn refused(&mut self, now: Duration, error: ErrorInfo) {
-        self.settle(&Reply::Refused(Box::new(error)));
-        self.go_on(now);
-    }
-
-    /// Nothing came in time.
-    fn late(&mut self, now: Duration) {
-        if self.step == ProbeStep::Updated && self.may_try_beta() {
-            self.try_beta(now);
-            return;
-        }
-        self.settle(&Reply::Silent(self.step.limit()));
-        if self.step.is_answer() {
-            self.stale_response = self.response.take();
-            self.send(ClientBody::ResponseCancel { response_id: None });
-        }
-        self.go_on(now);
-    }
-
-    /// A part came; where it is the one that the step is for, the next one begins.
-    fn came(&mut self, now: Duration, part: Capability) {
-        self.seen.settle(part, Reply::Came(now.saturating_sub(self.asked_at)));
-        if self.step.parts().last() == Some(&part) {
-            self.go_on(now);
-        }
-    }
-
-    /// Says the same of all that is still waited for.
-    fn settle(&mut self, reply: &Reply) {
-        for part in self.step.parts() {
-            self.seen.settle(*part, reply.clone());
-        }
-    }
-
-    fn go_on(&mut self, now: Duration) {
-        let next = match (self.step, &self.plan.paid) {
-            (ProbeStep::Created, _) => ProbeStep::Updated,
-            (ProbeStep::Updated, _) => ProbeStep::Clear,
-            (ProbeStep::Clear, _) => ProbeStep::Truncate,
-            (ProbeStep::Truncate, BillableChecks::Asked { .. }) => ProbeStep::Text,
-            (ProbeStep::Text, _) => ProbeStep::Audio,
-            (ProbeStep::Audio, _) if self.spoken_item.is_some() && self.seen.sound_bytes > 0 => {
-                ProbeStep::Cut
-            }
-            (ProbeStep::Audio | ProbeStep::Cut, _) => ProbeStep::Tools,
-            (ProbeStep::Tools, _) => ProbeStep::Captions,
-            (ProbeStep::Truncate, BillableChecks::Not)
-            | (ProbeStep::Captions | ProbeStep::Close | ProbeStep::Over, _) => ProbeStep::Over,
+            Reply::Missing
         };
-        self.enter(now, next);
-    }
-
-    fn enter(&mut self, now: Duration, step: ProbeStep) {
-        self.step = step;
-        self.asked_at = now;
-        self.until = now + step.limit();
-        for part in step.parts() {
-            self.seen.wait_for(*part);
-        }
-        let asking = self.asking(step);
-        for body in asking.before {
-            self.send(body);
-        }
-        self.first_of_step = self.sent + 1;
-        for body in asking.bodies {
-            self.send(body);
+        for capability in [Capability::Text, Capability::Audio, Capability::Transcript, Capability::Tools] {
+            self.observations.settle(capability, outcome.clone());
         }
     }
 
-    fn asking(&self, step: ProbeStep) -> ProbeRequest {
-        match (step, &self.plan.paid) {
-            (ProbeStep::Updated, _) => {
-                ProbeRequest::one(ClientBody::SessionUpdate(Box::new(self.plan.settings.clone())))
+    fn error(&mut self, error: ErrorInfo) {
+        let is_opening = self.state == CallState::Opening;
+        // The session may open another connection in the GA dialect.
+        let may_switch = is_opening && error.known().is_some_and(|known| known.remedy == Remedy::SwitchToGa);
+        let is_cut_refused = self.observations.is_waiting_for(Capability::Cut) && speaks_of_item(&error);
+        if (error.is_fatal() || error.is_permanent()) && !may_switch {
+            self.observations.settle_all(&Reply::Refused(Box::new(error.clone())));
+            self.observations.error = Some(error);
+            self.state = CallState::Over;
+        } else if is_opening {
+            // Before anything was sent, it is the first event.
+            if self.sent.is_empty() {
+                self.observations.settle(Capability::Created, Reply::Refused(Box::new(error.clone())));
             }
-            (ProbeStep::Clear, _) => ProbeRequest::one(ClientBody::AudioClear),
-            (ProbeStep::Truncate, _) => ProbeRequest::one(asking::cut(NO_ITEM.to_owned())),
-            (ProbeStep::Text, _) => asking::text(),
-            (ProbeStep::Audio, _) => asking::audio(),
-            (ProbeStep::Cut, _) => ProbeRequest {
-                bodies: self.spoken_item.clone().map(asking::cut).into_iter().collect(),
-                before: Vec::new(),
-            },
-            (ProbeStep::Tools, _) => asking::tools(),
-            (ProbeStep::Captions, BillableChecks::Asked { speech }) => {
-                asking::captions(self.plan.settings.kind, speech)
-            }
-            (ProbeStep::Created | ProbeStep::Captions | ProbeStep::Close | ProbeStep::Over, _) => {
-                ProbeRequest::default()
+            self.opening_error = Some(error);
+        } else if error.event_id.as_ref().is_none_or(|id| !self.sent_earlier.contains(id)) {
+            if self.observations.is_waiting_for(Capability::Truncate) && speaks_of_item(&error) {
+                self.observations.came(self.clock.now(), Capability::Truncate);
+            } else if !error.is_benign() || is_cut_refused {
+                self.observations.settle_all(&Reply::Refused(Box::new(error)));
             }
         }
-    }
-
-    fn send(&mut self, body: ClientBody) {
-        self.sent += 1;
-        self.outputs.push(body.with_id(format!("{EVENT_ID}{}", self.sent)));
     }
 }
 
-/// What the ids of events begin with.
-const EVENT_ID: &str = "rtv_doctor_";
+/// Returns the capabilities that an item of a finished answer shows. Audio is excluded: without deltas nothing can
+/// be played.
+fn capabilities_of(item: &Item) -> Vec<Capability> {
+    let has_text = |text: &String| !text.is_empty();
+    match &item.body {
+        ItemBody::Message { content, .. } => {
+            let part = |part: &ContentPart| match part {
+                ContentPart::Text(text) => has_text(text).then_some(Capability::Text),
+                ContentPart::Audio { transcript, .. } => {
+                    transcript.as_ref().filter(|text| has_text(text)).map(|_| Capability::Transcript)
+                }
+                ContentPart::InputText(_)
+                | ContentPart::InputAudio { .. }
+                | ContentPart::InputImage { .. }
+                | ContentPart::Other(_) => None,
+            };
+            content.iter().filter_map(part).collect()
+        }
+        ItemBody::FunctionCall { .. } => vec![Capability::Tools],
+        ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => Vec::new(),
+    }
+}
+
+/// Returns whether an error is about the item of a truncation, rather than about an unknown event.
+fn speaks_of_item(error: &ErrorInfo) -> bool {
+    let has = |text: &Option<String>, word: &str| text.as_deref().is_some_and(|text| text.contains(word));
+    has(&error.code, "truncate") || has(&error.param, "item_id") || has(&error.message, NO_ITEM)
+}
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,6 +1,7 @@
 //! Doctor report: one line per check, or one JSON object.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -90,101 +91,63 @@ pub(super) struct Report<W> {
 }
 
 impl Check {
-    const ALL: [Self; 23] = [
-        Self::Configuration,
-        Self::FileModes,
-        Self::Key,
-        Self::Dns,
-        Self::Tcp,
-        Self::Proxy,
-        Self::Tls,
-        Self::Handshake,
-        Self::Session,
-        Self::Dialect,
-        Self::Settings,
-        Self::Clear,
-        Self::Truncate,
-        Self::AudioFormat,
-        Self::Text,
-        Self::Audio,
-        Self::Transcript,
-        Self::FirstAudio,
-        Self::Tools,
-        Self::Captions,
-        Self::Microphone,
-        Self::Speaker,
-        Self::Echo,
+    /// All checks in order, with their names in JSON.
+    const ALL: [(Self, &str); 23] = [
+        (Self::Configuration, "configuration"),
+        (Self::FileModes, "file_modes"),
+        (Self::Key, "key"),
+        (Self::Dns, "dns"),
+        (Self::Tcp, "tcp"),
+        (Self::Proxy, "proxy"),
+        (Self::Tls, "tls"),
+        (Self::Handshake, "handshake"),
+        (Self::Session, "session"),
+        (Self::Dialect, "dialect"),
+        (Self::Settings, "session_updated"),
+        (Self::Clear, "clear"),
+        (Self::Truncate, "truncate"),
+        (Self::AudioFormat, "audio_format"),
+        (Self::Text, "text"),
+        (Self::Audio, "audio"),
+        (Self::Transcript, "transcript"),
+        (Self::FirstAudio, "first_audio"),
+        (Self::Tools, "tools"),
+        (Self::Captions, "captions"),
+        (Self::Microphone, "microphone"),
+        (Self::Speaker, "speaker"),
+        (Self::Echo, "echo"),
     ];
 
     /// Returns the name in JSON.
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Configuration => "configuration",
-            Self::FileModes => "file_modes",
-            Self::Key => "key",
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Proxy => "proxy",
-            Self::Tls => "tls",
-            Self::Handshake => "handshake",
-            Self::Session => "session",
-            Self::Dialect => "dialect",
-            Self::Settings => "session_updated",
-            Self::Clear => "clear",
-            Self::Truncate => "truncate",
-            Self::AudioFormat => "audio_format",
-            Self::Text => "text",
-            Self::Audio => "audio",
-            Self::Transcript => "transcript",
-            Self::FirstAudio => "first_audio",
-            Self::Tools => "tools",
-            Self::Captions => "captions",
-            Self::Microphone => "microphone",
-            Self::Speaker => "speaker",
-            Self::Echo => "echo",
-        }
+        Self::ALL[self as usize].1
     }
 
     /// Returns the checks from this one to `last`, both included.
     pub(super) fn to(self, last: Self) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |check| (self..=last).contains(check))
+        Self::ALL.into_iter().map(|(check, _)| check).filter(move |check| (self..=last).contains(check))
     }
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    /// Returns its rank, its name in JSON, and its label in a line, recognisable without colour.
+    fn described(self) -> (u8, &'static str, &'static str) {
         match self {
-            Self::Ok => "ok",
-            Self::NotChecked => "not_checked",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Failure(_) => "failure",
+            Self::Ok => (0, "ok", "ok"),
+            Self::NotChecked => (0, "not_checked", "-"),
+            Self::Note => (1, "note", "note"),
+            Self::Warning => (2, "warning", "WARNING"),
+            Self::Failure(_) => (3, "failure", "FAILURE"),
         }
     }
 
-    /// Label in a line, recognisable without colour.
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::NotChecked => "-",
-            Self::Note => "note",
-            Self::Warning => "WARNING",
-            Self::Failure(_) => "FAILURE",
-        }
+    fn rank(self) -> u8 {
+        self.described().0
     }
 
     /// Returns whether action is needed.
     pub(super) fn is_bad(self) -> bool {
         self.rank() > Self::Note.rank()
-    }
-
-    fn rank(self) -> u8 {
-        match self {
-            Self::Ok | Self::NotChecked => 0,
-            Self::Note => 1,
-            Self::Warning => 2,
-            Self::Failure(_) => 3,
-        }
     }
 }
 
@@ -365,11 +328,11 @@ impl<W: Write> Report<W> {
         }
         let groups: Vec<String> =
             groups.iter().map(|(reason, checks)| format!("{} ({reason})", checks.join(", "))).collect();
-        format!("{:<8} {:<16} {}\n", Level::NotChecked.mark(), "skipped", groups.join("; "))
+        format!("{:<8} {:<16} {}\n", Level::NotChecked.described().2, "skipped", groups.join("; "))
     }
 
     fn line(&self, finding: &DoctorFinding) -> String {
-        let mark = format!("{:<8}", finding.level.mark());
+        let mark = format!("{:<8}", finding.level.described().2);
         let mark = match self.format {
             ReportFormat::ColoredLines => colored(finding.level, mark),
             ReportFormat::Lines | ReportFormat::Json => mark,
@@ -383,10 +346,15 @@ impl<W: Write> Report<W> {
             head.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect();
         let checks: Vec<Value> = self.findings.iter().map(as_json).collect();
         report.insert("checks".to_owned(), checks.into());
-        report.insert("worst".to_owned(), self.worst().word().into());
+        report.insert("worst".to_owned(), self.worst().described().1.into());
         report.insert("exit_code".to_owned(), code.into());
         json::pretty(&Value::Object(report))
     }
+}
+
+/// Returns a duration for messages and details.
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Colours a label by its severity; ANSI colours, because the report is not a ratatui screen.
@@ -401,7 +369,7 @@ fn colored(level: Level, mark: String) -> String {
 fn as_json(finding: &DoctorFinding) -> Value {
     json!({
         "check": finding.check.name(),
-        "level": finding.level.word(),
+        "level": finding.level.described().1,
         "message": finding.said,
         "hint": finding.hint,
         "details": finding.details,

@@ -81,7 +81,7 @@ fn announcements_appear_only_in_lines() {
 
 #[test]
 fn every_check_has_a_name_of_its_own_and_a_place() {
-    let names: std::collections::BTreeSet<&str> = Check::ALL.iter().map(|check| check.name()).collect();
+    let names: std::collections::BTreeSet<&str> = Check::ALL.iter().map(|(check, _)| check.name()).collect();
     assert_eq!(names.len(), Check::ALL.len());
     assert!(Check::ALL.is_sorted());
     assert_eq!(Check::Configuration.to(Check::Echo).count(), Check::ALL.len());
