@@ -221,6 +221,7 @@ impl Call<'_> {
             demo: self.target.is_demo(),
             manual_turns: self.has_manual_turns(),
             text_only: matches!(self.plan.mode, Mode::Chat | Mode::Ask),
+            captions: self.plan.mode == Mode::Transcribe,
         };
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
@@ -376,6 +377,7 @@ async fn wait_for_hang_up(
                 | UserCommand::Instruct(_)
                 | UserCommand::ChangeModel(_)
                 | UserCommand::ChangeVoice(_)
+                | UserCommand::Mark
                 | UserCommand::Local(_)
                 | UserCommand::LinesEnded,
             ) => {}

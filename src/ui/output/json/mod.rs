@@ -107,6 +107,7 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
             | Notice::Devices(_)
             | Notice::Delay(_)
             | Notice::Muted(_)
+            | Notice::Mark(_)
             | Notice::Echo(_)
             | Notice::Error { .. }
             | Notice::Info(_)
@@ -196,6 +197,10 @@ enum JsonBody {
     Muted {
         muted: bool,
     },
+    Mark {
+        number: u32,
+        media_ms: u64,
+    },
     Removed {
         item_id: Option<String>,
     },
@@ -284,6 +289,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::Devices(_) => "devices",
         Notice::Delay(_) => "latency",
         Notice::Muted(_) => "muted",
+        Notice::Mark(_) => "mark",
         Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
         Notice::Info(_) => "info",
@@ -310,6 +316,10 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
             state: devices::word(state),
             name: clean(devices::name(state)),
             message: devices::state(*side, state).1,
+        },
+        Notice::Mark(mark) => JsonBody::Mark {
+            number: mark.number,
+            media_ms: u64::try_from(mark.at.as_millis()).unwrap_or(u64::MAX),
         },
         Notice::Devices(entries) => JsonBody::Devices { devices: entries.iter().map(choice).collect() },
         Notice::Delay(report) => delay(&report.last),
