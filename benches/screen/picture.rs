@@ -155,7 +155,10 @@ fn captions() -> Model {
         (1, Notice::SpeakNow),
         (9, user("u1", "Good evening, and welcome to the last lecture of this term.")),
         (31, Notice::Mark(PlaceMark { number: 1, at: seconds(30) })),
-        (35, user("u2", "Today we look at how a ring buffer passes audio between two threads without a lock.")),
+        (
+            35,
+            user("u2", "Today we look at how a ring buffer passes audio between two threads without a lock."),
+        ),
         (58, user("u3", "今天我們來看環形緩衝區：它的容量固定，寫滿之後不會等待。")),
         (90, Notice::Turn(TurnState::User)),
     ] {

@@ -397,8 +397,8 @@ fn with_captions(
         }
         (CaptionTarget::Stdout, None) => writer,
         (CaptionTarget::File(file), _) => {
-            let (format_writer, end) = (file.writer(format), file.whole.end);
-            Box::new(CaptionLines::new(writer, file, format_writer, release).resumed_at(end))
+            let (format_writer, whole) = (file.writer(format), file.whole);
+            Box::new(CaptionLines::new(writer, file, format_writer, release).resumed_at(whole))
         }
     }
 }

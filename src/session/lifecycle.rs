@@ -254,7 +254,8 @@ impl Session {
             return;
         }
         let has_ended = self.input_end_deadline().is_some_and(|deadline| now >= deadline.at);
-        let missing = if has_ended { self.conversation.missing_turn() } else { self.conversation.overdue_turn(now) };
+        let missing =
+            if has_ended { self.conversation.missing_turn() } else { self.conversation.overdue_turn(now) };
         let Some(turn) = missing else { return };
         if self.plan.rewinds_input && self.conversation.send_again(turn) {
             self.send_turn_again(now, turn);

@@ -145,7 +145,9 @@ fn file_or_stdin(file: &Path) -> AudioSource {
 fn mode(args: &DisplayArgs, input: &AudioSource, captions: Option<&CaptionOutput>) -> PresentationMode {
     let is_live = matches!(input, AudioSource::Device(_) | AudioSource::Null);
     match PresentationMode::choose(args) {
-        PresentationMode::Screen if !is_live || captions.is_some_and(|captions| !captions.leaves_stdout()) => {
+        PresentationMode::Screen
+            if !is_live || captions.is_some_and(|captions| !captions.leaves_stdout()) =>
+        {
             PresentationMode::Plain
         }
         mode => mode,

@@ -1,6 +1,8 @@
 //! Decodes Opus packets, for which symphonia has containers and no decoder.
 
-use symphonia::core::audio::{AsGenericAudioBufferRef, AudioBuffer, AudioSpec, Channels, GenericAudioBufferRef, layouts};
+use symphonia::core::audio::{
+    AsGenericAudioBufferRef, AudioBuffer, AudioSpec, Channels, GenericAudioBufferRef, layouts,
+};
 use symphonia::core::codecs::CodecInfo;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, FinalizeResult};
 use symphonia::core::errors::{Result, decode_error};
@@ -46,7 +48,8 @@ impl Head {
         else {
             return None;
         };
-        let (pre_skip, gain) = (u16::from_le_bytes([skip_low, skip_high]), i16::from_le_bytes([gain_low, gain_high]));
+        let (pre_skip, gain) =
+            (u16::from_le_bytes([skip_low, skip_high]), i16::from_le_bytes([gain_low, gain_high]));
         ((1..=2).contains(&channels) && family <= 1).then_some(Self { channels, pre_skip, gain })
     }
 }
@@ -65,7 +68,8 @@ impl Opus {
         let unsupported = || MediaError::Codec("Opus with more than two channels");
         let head = head.ok_or_else(unsupported)?;
         let decoder = head.decoder().ok_or_else(unsupported)?;
-        let channels: Channels = if head.channels == 1 { layouts::CHANNEL_LAYOUT_MONO } else { layouts::CHANNEL_LAYOUT_STEREO };
+        let channels: Channels =
+            if head.channels == 1 { layouts::CHANNEL_LAYOUT_MONO } else { layouts::CHANNEL_LAYOUT_STEREO };
         let mut parameters = parameters.clone();
         parameters.with_sample_rate(RATE).with_channels(channels.clone());
         Ok(Self {
@@ -114,7 +118,8 @@ impl AudioDecoder for Opus {
 
     fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
         self.buffer.clear();
-        let decoded = self.decoder.decode_float(packet.data, &mut self.interleaved, ropus::DecodeMode::Normal);
+        let decoded =
+            self.decoder.decode_float(packet.data, &mut self.interleaved, ropus::DecodeMode::Normal);
         let Ok(frames) = decoded else { return decode_error("opus: invalid packet") };
         let channels = usize::from(self.head.channels);
         let mut samples = self.interleaved.chunks_exact(channels);

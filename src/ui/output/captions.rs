@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::captions::chinese::ChineseScript;
 use crate::captions::cue::{CueSpan, Passage, TimedText, Timing, Turn};
 use crate::captions::format::CaptionWriter;
+use crate::captions::resume::Whole;
 use crate::captions::segmenter::Segmenter;
 use crate::session::io::{EndReason, MediaSpan, Notice, TimeSource, UserUtterance};
 use crate::ui::output::presenter::NoticeWriter;
@@ -53,10 +54,10 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
         }
     }
 
-    /// Continues a file whose last cue ends at `end`; turns that end before are not written again.
-    pub fn resumed_at(self, end: Duration) -> Self {
+    /// Continues a file; turns that end before its last cue are not written again.
+    pub fn resumed_at(self, Whole { bytes, end, .. }: Whole) -> Self {
         let segmenter = Segmenter::resumed_at(end);
-        Self { segmenter, resumed_at: end, last_end: end, is_headed: end > Duration::ZERO, ..self }
+        Self { segmenter, resumed_at: end, last_end: end, is_headed: bytes > 0, ..self }
     }
 
     fn user(&mut self, line: &UserUtterance) -> io::Result<()> {
@@ -306,7 +307,7 @@ mod tests {
             CaptionWriter::resumed(Format::Srt, 7),
             CueRelease::BeforeNextTurn,
         )
-        .resumed_at(Duration::from_secs(10));
+        .resumed_at(Whole { bytes: 400, cues: 7, end: Duration::from_secs(10) });
         let notices = [
             caption("Old.", 8_000, 9_900),
             caption("New.", 11_000, 13_000),
@@ -330,7 +331,11 @@ mod tests {
         for format in [Format::Vtt, Format::Jsonl] {
             let file = with(format);
             let whole = last_whole(format, file.as_bytes()).unwrap();
-            assert_eq!((whole.bytes, whole.cues), (file.len() as u64, 2), "{format:?} is continued after a mark");
+            assert_eq!(
+                (whole.bytes, whole.cues),
+                (file.len() as u64, 2),
+                "{format:?} is continued after a mark"
+            );
         }
     }
 
@@ -341,7 +346,9 @@ mod tests {
             text: text.to_owned(),
             span: Some(MediaSpan { start: Duration::from_millis(start), end: Duration::from_millis(end) }),
         };
-        let Notice::User(mut line) = caption("Hello, is it you? Yes.", 0, 5_000) else { panic!("it is a line") };
+        let Notice::User(mut line) = caption("Hello, is it you? Yes.", 0, 5_000) else {
+            panic!("it is a line")
+        };
         line.spoken.as_mut().unwrap().segments =
             vec![segment("Ann", "Hello, is it you?", (300, 2_000)), segment("Bob", "Yes.", (3_000, 4_000))];
         let notices = [Notice::User(line), Notice::End(EndReason::InputEnded)];

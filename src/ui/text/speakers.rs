@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_caption_is_divided_where_the_speaker_changes() {
-        let said = line("Hello. How are you? Fine.", &[("A", "Hello."), ("A", " How are you?"), ("B", "Fine.")]);
+        let said =
+            line("Hello. How are you? Fine.", &[("A", "Hello."), ("A", " How are you?"), ("B", "Fine.")]);
         assert_eq!(labels(&said), ["A: Hello. How are you?", "B: Fine."]);
         assert_eq!(labels(&line("One two.", &[("A", "One"), ("A", "two.")])), ["A: One two."]);
     }
@@ -99,7 +100,10 @@ mod tests {
     #[test]
     fn segments_that_are_not_the_text_are_not_shown() {
         assert_eq!(labels(&line("Corrected.", &[("A", "Corected")])), ["A: Corrected."]);
-        assert_eq!(labels(&line("Corrected text.", &[("A", "Corected"), ("B", "text")])), ["Corrected text."]);
+        assert_eq!(
+            labels(&line("Corrected text.", &[("A", "Corected"), ("B", "text")])),
+            ["Corrected text."]
+        );
         assert_eq!(labels(&line("Nothing known.", &[])), ["Nothing known."]);
     }
 }

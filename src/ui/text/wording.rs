@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use crate::audio::api::{EchoMode, EchoReason, EchoStatus};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
-use crate::session::io::{
-    ConnectionState, EndReason, Failure, Limit, PlaceMark, TurnState, UsageReport,
-};
+use crate::session::io::{ConnectionState, EndReason, Failure, Limit, PlaceMark, TurnState, UsageReport};
 use crate::ui::text::sanitize;
 
 /// Returns the state of a connection.

@@ -70,7 +70,11 @@ fn what_cannot_be_captioned_is_one_sentence_with_a_hint_and_an_exit_code() {
     let folder = demo("talk");
     fs::create_dir(folder.file("talk")).unwrap();
     let outcome = folder.run();
-    assert!(failure(&outcome, 4).contains("talk") && outcome.stderr.contains("directory"), "{}", outcome.stderr);
+    assert!(
+        failure(&outcome, 4).contains("talk") && outcome.stderr.contains("directory"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]

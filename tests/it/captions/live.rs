@@ -29,7 +29,11 @@ fn live_captions_have_a_screen_with_marks_that_ends_normally_by_ctrl_c() {
     terminal.wait_for_text(LIMIT, "mark this place");
     terminal.send(CONTROL_C);
     let left = terminal.wait(LIMIT).expect_code(0).expect_restored();
-    assert!(left.text.contains("--- mark 1, 00:00:0") && left.text.contains("captions ended ("), "{}", left.text);
+    assert!(
+        left.text.contains("--- mark 1, 00:00:0") && left.text.contains("captions ended ("),
+        "{}",
+        left.text
+    );
     let vtt = fs::read_to_string(left.home.path().join("talk.vtt")).expect("it was written");
     assert!(vtt.starts_with("WEBVTT\n\nNOTE mark 1, 00:00:0"), "{vtt}");
 }

@@ -8,7 +8,7 @@ use crate::captions::format::Format;
 
 fn talk() -> Talk {
     let pauses = [400, 700, 1_100, 1_900, 2_600, 750, 1_333, 5_000, 801, 1_600];
-    Talk::write(&pauses.map(|pause| (pause, 0.9 - pause as f32 / 10_000.0)))
+    Talk::write(Duration::from_secs(9), &pauses.map(|pause| (pause, 0.9 - pause as f32 / 10_000.0)))
 }
 
 #[test]
@@ -31,8 +31,7 @@ fn half_of_the_cues_begin_within_200_ms_of_their_speech_and_nearly_all_within_60
         let start = entry["start_ms"].as_u64().filter(|_| entry["type"] == "cue")?;
         Some(Duration::from_millis(start))
     });
-    let mut errors: Vec<Duration> =
-        cues.zip(&talk.onsets).map(|(cue, onset)| cue.abs_diff(*onset)).collect();
+    let mut errors: Vec<Duration> = cues.zip(&talk.onsets).map(|(cue, onset)| cue.abs_diff(*onset)).collect();
     assert_eq!(errors.len(), talk.onsets.len(), "{file}");
     errors.sort();
     assert!(errors[errors.len() / 2] < Duration::from_millis(200), "{errors:?}");

@@ -42,18 +42,21 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    /// Writes a recording: for each turn the silence before it in milliseconds, and its share of full loudness.
-    pub(super) fn write(turns: &[(u64, f32)]) -> Self {
+    /// Writes a recording of turns of this length: for each one the silence before it in milliseconds, and its share
+    /// of full loudness.
+    pub(super) fn write(length: Duration, turns: &[(u64, f32)]) -> Self {
         let recording = include_bytes!("../../../../assets/hello.wav");
         let (rate, hello) = read_clip(recording.as_slice()).expect("it comes with the project");
         let is_loud = |sample: &f32| sample.abs() > 0.02;
         let first = hello.iter().position(is_loud).expect("it is speech");
-        let last = hello.iter().rposition(is_loud).expect("it is speech");
+        let length = usize::try_from(rate.samples(length)).expect("it is short");
+        let last = hello.iter().rposition(is_loud).expect("it is speech").min(first + length);
         let mut samples: Vec<i16> = Vec::new();
         let mut onsets = Vec::new();
         for (silence, loudness) in turns {
-            let length = usize::try_from(rate.samples(Duration::from_millis(*silence))).expect("it is short");
-            samples.resize(samples.len() + length, 0);
+            let silence =
+                usize::try_from(rate.samples(Duration::from_millis(*silence))).expect("it is short");
+            samples.resize(samples.len() + silence, 0);
             onsets.push(rate.duration(samples.len() as u64));
             samples.extend(hello[first..=last].iter().map(|sample| to_int(sample * loudness)));
         }
@@ -153,7 +156,8 @@ impl World {
 
     /// Begins a run that continues a file.
     pub(super) fn resumed(talk: &Talk, (format, pace): (Format, Pace), file: &[u8]) -> Self {
-        let whole = if file.is_empty() { Whole::default() } else { last_whole(format, file).expect("it is ours") };
+        let whole =
+            if file.is_empty() { Whole::default() } else { last_whole(format, file).expect("it is ours") };
         let kept = usize::try_from(whole.bytes).expect("it is short");
         let output = MemoryFile::default();
         output.bytes.borrow_mut().extend_from_slice(&file[..kept]);
@@ -173,7 +177,7 @@ impl World {
             session: Session::new(plan(start)),
             server: None,
             feed: feed.expect("the file is there"),
-            lines: lines.resumed_at(whole.end),
+            lines: lines.resumed_at(whole),
             file: output,
             captions,
             now: Duration::ZERO,
@@ -233,9 +237,11 @@ impl World {
     fn open(&mut self) {
         self.arriving.clear();
         self.arriving.push_back(Input::Opened);
-        let peer = Peer { dialect: Dialect::Ga, kind: SessionKind::Transcription, model: None, refusal: None };
+        let peer =
+            Peer { dialect: Dialect::Ga, kind: SessionKind::Transcription, model: None, refusal: None };
         let faults = Faults::default();
-        self.server = Some(Machine::new(MachineSetup { peer, faults, pace: 1.0, unix_time: UNIX_START, seed: 1 }));
+        self.server =
+            Some(Machine::new(MachineSetup { peer, faults, pace: 1.0, unix_time: UNIX_START, seed: 1 }));
         self.serve(MachineInput::Opened);
     }
 
@@ -251,7 +257,9 @@ impl World {
                 | MachineAction::CancelSpeech(_)
                 | MachineAction::Close { .. }
                 | MachineAction::Drop
-                | MachineAction::SendHalf(_) => panic!("captions are text, and nothing ends them: {action:?}"),
+                | MachineAction::SendHalf(_) => {
+                    panic!("captions are text, and nothing ends them: {action:?}")
+                }
             }
         }
     }

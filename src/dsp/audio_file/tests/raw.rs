@@ -47,7 +47,8 @@ fn each_raw_encoding_is_read_by_channel() {
 
 #[test]
 fn a_header_is_not_read_as_raw_audio() {
-    let raw = |bytes: &[u8]| AudioReader::raw(bytes, RawFormat::default()).err().map(|error| error.to_string());
+    let raw =
+        |bytes: &[u8]| AudioReader::raw(bytes, RawFormat::default()).err().map(|error| error.to_string());
     let wav = WavFile::new(16, 1, vec![0; 400]).bytes();
     assert_eq!(raw(&wav).as_deref(), Some("it is not raw audio: its header says WAV"));
     assert_eq!(raw(b"fLaC\0\0\0\x22").as_deref(), Some("it is not raw audio: its header says FLAC"));

@@ -13,7 +13,9 @@ fn live() -> TestCall {
 fn speaking() -> TestCall {
     let mut call = live();
     call.speak(ms(500));
-    call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "item_1"}));
+    call.server(
+        json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "item_1"}),
+    );
     call
 }
 
@@ -37,7 +39,9 @@ fn ctrl_c_waits_for_the_caption_of_the_last_words() {
     call.outputs.clear();
     call.speak(ms(10));
     assert_eq!(call.appended(), [vec![0; 480]], "silence ends the turn");
-    call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 500, "item_id": "item_1"}));
+    call.server(
+        json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 500, "item_id": "item_1"}),
+    );
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_1"}));
     call.pass(ms(900));
     assert_eq!(call.ended(), None);
@@ -100,7 +104,9 @@ fn a_mark_has_a_number_and_its_media_time() {
 fn segments_name_the_speakers_of_a_caption() {
     let mut call = speaking();
     call.speak(ms(2_500));
-    call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 3000, "item_id": "item_1"}));
+    call.server(
+        json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 3000, "item_id": "item_1"}),
+    );
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_1"}));
     for (id, speaker, text, start, end) in [("s1", "A", "Hello.", 0.2, 0.9), ("s2", "B", "Hi.", 1.0, 1.6)] {
         let segment = json!({"type": "conversation.item.input_audio_transcription.segment", "item_id": "item_1",
@@ -117,5 +123,8 @@ fn segments_name_the_speakers_of_a_caption() {
     });
     let segments: Vec<_> = segments.into_iter().flatten().map(|part| (part.speaker, part.span)).collect();
     let span = |start, end| Some(crate::session::io::MediaSpan { start: ms(start), end: ms(end) });
-    assert_eq!(segments, [(Some("A".to_owned()), span(200, 900)), (Some("B".to_owned()), span(1_000, 1_600))]);
+    assert_eq!(
+        segments,
+        [(Some("A".to_owned()), span(200, 900)), (Some("B".to_owned()), span(1_000, 1_600))]
+    );
 }

@@ -22,7 +22,9 @@ fn file(at_second_connection: bool) -> TestCall {
 fn two_turns(call: &mut TestCall) {
     call.speak(sec(4));
     for (item, start, end) in [("item_1", 500, 1_500), ("item_2", 2_000, 3_000)] {
-        for (kind, key, at) in [("speech_started", "audio_start_ms", start), ("speech_stopped", "audio_end_ms", end)] {
+        for (kind, key, at) in
+            [("speech_started", "audio_start_ms", start), ("speech_stopped", "audio_end_ms", end)]
+        {
             call.server(json!({"type": format!("input_audio_buffer.{kind}"), key: at, "item_id": item}));
         }
         call.server(json!({"type": "input_audio_buffer.committed", "item_id": item}));
@@ -84,8 +86,12 @@ fn the_last_caption_of_a_file_is_asked_for_again_too() {
     call.put(Input::Audio(AudioEvent::InputStarted));
     two_turns(&mut call);
     completed(&mut call, "item_1", "First.");
-    call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 3100, "item_id": "item_3"}));
-    call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 3900, "item_id": "item_3"}));
+    call.server(
+        json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 3100, "item_id": "item_3"}),
+    );
+    call.server(
+        json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 3900, "item_id": "item_3"}),
+    );
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_3"}));
     call.put(Input::Audio(AudioEvent::InputEnded));
     call.pass(sec(11));

@@ -30,7 +30,7 @@ fn talk() -> Model {
     let mut model = captions();
     caption(&mut model, "1", "Good evening, and welcome to the last lecture of this term.", true);
     model.apply(NOW, &Notice::Mark(PlaceMark { number: 1, at: Duration::from_secs(31) }));
-    caption(&mut model, "2", "今天天气很好，我们一起去公园散步吧。", true);
+    caption(&mut model, "2", "Is everybody here? Then we begin.", true);
     model.apply(NOW, &Notice::Turn(TurnState::User));
     caption(&mut model, "3", "Before we begin, let me say a word about", false);
     model
@@ -38,17 +38,49 @@ fn talk() -> Model {
 
 #[test]
 fn captions_are_a_calm_column_with_the_partial_one_below() {
-    assert_snapshot!(text((80, 24), &talk(), &Editor::default()), @"");
+    assert_snapshot!(text((80, 24), &talk(), &Editor::default()), @r#"
+    " hearing speech                                     01:32 · api.openai.com  LIVE"
+    "────────────────────────────────────────────────────────────────────────────────"
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "           Good evening, and welcome to the last lecture of this term.          "
+    "                                                                                "
+    "         ► mark 1, 00:00:31                                                     "
+    "                                                                                "
+    "           Is everybody here? Then we begin.                                    "
+    "                                                                                "
+    "           Before we begin, let me say a word about …                           "
+    "────────────────────────────────────────────────────────────────────────────────"
+    " Mic ██████████████───│───  -9 dB                                               "
+    " Ctrl-C end  M mark  Space mute  F1 help  PgUp scroll  F2 microphone            "
+    "#);
 }
 
 #[test]
 fn captions_fit_a_very_small_screen() {
-    assert_snapshot!(text((20, 5), &talk(), &Editor::default()), @"");
+    assert_snapshot!(text((20, 5), &talk(), &Editor::default()), @r#"
+    " hearing spee…  LIVE"
+    "  Then we begin.    "
+    "  Before we begin,  "
+    "  let me say a word "
+    "  about …           "
+    "#);
 }
 
 #[test]
 fn the_state_of_captions_is_said_in_words() {
-    let state = |model: &Model| text((40, 8), model, &Editor::default()).lines().next().unwrap_or("").to_owned();
+    let state =
+        |model: &Model| text((40, 8), model, &Editor::default()).lines().next().unwrap_or("").to_owned();
     let mut model = captions();
     assert!(state(&model).contains(" listening "), "{}", state(&model));
     model.apply(NOW, &Notice::Turn(TurnState::User));
