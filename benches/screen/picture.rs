@@ -1,4 +1,4 @@
-//! Draws the screen of a sample call as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light]`.
+//! Draws the screen of a sample as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light] [call|captions]`.
 
 mod notices;
 
@@ -11,7 +11,9 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use rtvoice::audio::api::{EchoMode, EchoReason, EchoStatus};
 use rtvoice::protocol::events::response::Usage;
-use rtvoice::session::io::{ConnectionState, Notice, Ready, TurnState, UsageReport};
+use rtvoice::session::io::{
+    ConnectionState, Notice, PlaceMark, Ready, TurnState, UsageReport, UserUtterance,
+};
 use rtvoice::ui::input::editor::Editor;
 use rtvoice::ui::model::{CallInfo, Model, TurnDetectionKind};
 use rtvoice::ui::view;
@@ -55,9 +57,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let size = |at: usize, usual: u16| args.get(at).map_or(Ok(usual), |text| text.parse());
     let (columns, rows) = (size(0, 80)?, size(1, 24)?);
     let palette = if args.get(2).is_some_and(|name| name == "light") { LIGHT } else { DARK };
-    let (model, editor, theme) = (call(), Editor::default(), Theme::colored());
-    let live =
-        LiveStatus { now: seconds(95), input: level(-48.0, -41.0), output: level(-17.5, -9.0), wave: wave() };
+    let is_captions = args.get(3).is_some_and(|name| name == "captions");
+    let (editor, theme) = (Editor::default(), Theme::colored());
+    let (model, input) =
+        if is_captions { (captions(), level(-21.0, -12.0)) } else { (call(), level(-48.0, -41.0)) };
+    let live = LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave() };
     let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
     let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;
     let mut layout = ConversationLayout::default();
@@ -141,12 +145,37 @@ fn call() -> Model {
     model
 }
 
+fn captions() -> Model {
+    let info = CallInfo { profile: "openai".to_owned(), captions: true, ..CallInfo::default() };
+    let mut model = Model::new(info);
+    let ready = Ready { model: Some("gpt-live-transcribe".to_owned()), ..Ready::default() };
+    for (at, notice) in [
+        (1, Notice::Connection(ConnectionState::Live)),
+        (1, Notice::Ready(ready)),
+        (1, Notice::SpeakNow),
+        (9, user("u1", "Good evening, and welcome to the last lecture of this term.")),
+        (31, Notice::Mark(PlaceMark { number: 1, at: seconds(30) })),
+        (
+            35,
+            user("u2", "Today we look at how a ring buffer passes audio between two threads without a lock."),
+        ),
+        (58, user("u3", "今天我們來看環形緩衝區：它的容量固定，寫滿之後不會等待。")),
+        (90, Notice::Turn(TurnState::User)),
+    ] {
+        model.apply(seconds(at), &notice);
+    }
+    if let Notice::User(line) = user("u4", "And if the reader is too slow, then the oldest samples") {
+        model.apply(seconds(94), &Notice::User(UserUtterance { is_final: false, ..line }));
+    }
+    model
+}
+
 /// Draws cells of one style as one text of fixed length, so that every font fits the grid.
 fn svg(buffer: &Buffer, palette: &Palette) -> Result<String, std::fmt::Error> {
     let (wide, high) = (buffer.area.width * CELL.0, buffer.area.height * CELL.1);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"-9 -9 {0} {1}\" role=\"img\" \
-         font-family=\"DejaVu Sans Mono, monospace\" font-size=\"15\"><title>A voice call in a terminal</title>\
+         font-family=\"DejaVu Sans Mono, monospace\" font-size=\"15\"><title>rtvoice in a terminal</title>\
          <rect x=\"-9\" y=\"-9\" width=\"{0}\" height=\"{1}\" rx=\"9\" fill=\"{2}\"/>",
         wide + 18,
         high + 18,

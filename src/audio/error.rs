@@ -138,6 +138,9 @@ impl AudioError {
                 source: AudioFileError::Media(MediaError::NoTrack { .. } | MediaError::NoChannel { .. }),
                 ..
             } => Some("choose another, or leave the flag out"),
+            Self::BadInput { source: AudioFileError::HasHeader(_), .. } => {
+                Some("leave out --rate, --channels and --format-in")
+            }
             Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {
                 files::hint(source).or(Some("check the name and that you may read it"))

@@ -97,7 +97,7 @@ pub(crate) fn theme(display: &DisplayArgs) -> Theme {
 /// Presentation of a running session.
 pub(crate) enum Presenter {
     /// The screen, and the model it draws.
-    Screen { model: watch::Sender<Model>, screen: Option<Screen> },
+    Screen { writer: Box<dyn NoticeWriter>, model: watch::Sender<Model>, screen: Option<Screen> },
     /// Lines, and the thread that writes them.
     Lines {
         writer: Box<dyn NoticeWriter>,
@@ -209,7 +209,8 @@ impl Presenter {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
                 let writer = Box::new(JsonLines::new(console.data(), detail).with_file(name));
-                Self::lines(with_captions(writer, captions, &console), console, (prompting, kept))
+                let writer = with_captions(writer, captions, Some(&console));
+                Self::lines(writer, console, (prompting, kept))
             }
             PresentationMode::Plain => {
                 let console = start_console(data, status)?;
@@ -226,7 +227,8 @@ impl Presenter {
                     PlainLines::new(style, data, console.status()).with_heading(heading).with_info(&info);
                 let plain = if shows_usage { plain.with_usage() } else { plain };
                 let writer = Box::new(VerbosePlain { plain, detail });
-                Self::lines(with_captions(writer, captions, &console), console, (prompting, kept))
+                let writer = with_captions(writer, captions, Some(&console));
+                Self::lines(writer, console, (prompting, kept))
             }
             PresentationMode::Screen => {
                 let (model, watched) = watch::channel(Model::new(info));
@@ -246,7 +248,8 @@ impl Presenter {
                     edit: text_editor::edit_text,
                     list_files: question_file::files_beginning_with,
                 });
-                Self::Screen { model, screen: Some(screen.map_err(screen_error)?) }
+                let writer = with_captions(Box::new(ModelWriter(model.clone())), captions, None);
+                Self::Screen { writer, model, screen: Some(screen.map_err(screen_error)?) }
             }
         };
         Ok(presenter.in_script(script))
@@ -254,14 +257,15 @@ impl Presenter {
 
     /// Shows captions in a script of Chinese.
     fn in_script(self, script: Option<ChineseScript>) -> Self {
-        match (self, script) {
-            (Self::Lines { writer, console, progress, model }, Some(script)) => Self::Lines {
-                writer: Box::new(ScriptConverter::new(writer, script)),
-                console,
-                progress,
-                model,
-            },
-            (presenter, _) => presenter,
+        let Some(script) = script else { return self };
+        match self {
+            Self::Lines { writer, console, progress, model } => {
+                let writer = Box::new(ScriptConverter::new(writer, script));
+                Self::Lines { writer, console, progress, model }
+            }
+            Self::Screen { writer, model, screen } => {
+                Self::Screen { writer: Box::new(ScriptConverter::new(writer, script)), model, screen }
+            }
         }
     }
 
@@ -319,10 +323,7 @@ impl Presenter {
     /// write.
     pub(crate) fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         match self {
-            Self::Screen { model, .. } => {
-                model.send_modify(|model| model.apply(at, notice));
-                Ok(())
-            }
+            Self::Screen { writer, .. } => writer.notice(at, notice),
             Self::Lines { writer, progress, model, .. } => {
                 if let Some(progress) = progress {
                     progress.observe(notice);
@@ -368,7 +369,7 @@ impl Presenter {
     pub(crate) async fn close(&mut self, reason: &EndReason) -> Result<(), Error> {
         let is_signalled = matches!(reason, EndReason::Signal(_));
         match self {
-            Self::Screen { model, screen } => {
+            Self::Screen { model, screen, .. } => {
                 let Some(screen) = screen.take() else { return Ok(()) };
                 let timeout = if is_signalled { ScreenTimeout::Signalled } else { ScreenTimeout::Normal };
                 match screen.close(timeout) {
@@ -394,21 +395,32 @@ impl Presenter {
     }
 }
 
-/// Adds a writer of captions in a format, if requested.
+/// Adds a writer of captions in a format, if requested. A screen has no console.
 fn with_captions(
     writer: Box<dyn NoticeWriter>,
     captions: Option<CaptionOutput>,
-    console: &Console,
+    console: Option<&Console>,
 ) -> Box<dyn NoticeWriter> {
     let Some(CaptionOutput { format, target, release }) = captions else { return writer };
-    match target {
-        CaptionTarget::Stdout => {
+    match (target, console) {
+        (CaptionTarget::Stdout, Some(console)) => {
             Box::new(CaptionLines::new(writer, console.data(), CaptionWriter::new(format), release))
         }
-        CaptionTarget::File(file) => {
-            let (format_writer, end) = (file.writer(format), file.whole.end);
-            Box::new(CaptionLines::new(writer, file, format_writer, release).resumed_at(end))
+        (CaptionTarget::Stdout, None) => writer,
+        (CaptionTarget::File(file), _) => {
+            let (format_writer, whole) = (file.writer(format), file.whole);
+            Box::new(CaptionLines::new(writer, file, format_writer, release).resumed_at(whole))
         }
+    }
+}
+
+/// Updates the model that a screen draws.
+struct ModelWriter(watch::Sender<Model>);
+
+impl NoticeWriter for ModelWriter {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        self.0.send_modify(|model| model.apply(at, notice));
+        Ok(())
     }
 }
 

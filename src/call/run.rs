@@ -221,6 +221,7 @@ impl Call<'_> {
             manual_turns: self.has_manual_turns(),
             text_only: matches!(self.plan.mode, Mode::Chat | Mode::Ask),
             volume: self.audio_options.as_ref().and_then(AudioOptions::speaker_volume),
+            captions: self.plan.mode == Mode::Transcribe,
         };
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());

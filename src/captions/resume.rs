@@ -17,6 +17,21 @@ pub struct Whole {
     pub end: Duration,
 }
 
+/// How much before the end of a resumed file the audio begins, so that speech is detected as in the middle of it.
+const LEAD: Duration = Duration::from_millis(500);
+
+/// The audio begins at a multiple of this, so that frames of audio and of voice activity detection are those of an
+/// undisturbed run.
+const GRID_MS: u64 = 800;
+
+impl Whole {
+    /// Returns the media time at which the input is to begin.
+    pub fn media_start(&self) -> Duration {
+        let ms = u64::try_from(self.end.saturating_sub(LEAD).as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(ms / GRID_MS * GRID_MS)
+    }
+}
+
 /// Why a file cannot be continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResumeError {
@@ -43,7 +58,7 @@ pub fn last_whole(format: Format, file: &[u8]) -> Result<Whole, ResumeError> {
     }
 }
 
-/// Reads blocks that each end with an empty line; `end` returns the end of a block's cue.
+/// Reads blocks that each end with an empty line; `end` returns the end of a block's cue, zero for other blocks.
 fn blocks(
     file: &[u8],
     start: usize,
@@ -58,7 +73,8 @@ fn blocks(
         let cue_end = end(&lines).ok_or(ResumeError::Foreign(first_line))?;
         first_line += lines.len() + 1;
         at += length + 2;
-        whole = Whole { bytes: at as u64, cues: whole.cues + 1, end: whole.end.max(cue_end) };
+        let cues = whole.cues + u64::from(!cue_end.is_zero());
+        whole = Whole { bytes: at as u64, cues, end: whole.end.max(cue_end) };
     }
     Ok(whole)
 }
@@ -78,6 +94,9 @@ fn vtt_file(file: &[u8]) -> Result<Whole, ResumeError> {
         return Err(ResumeError::Foreign(1));
     }
     blocks(file, HEADER.len(), |lines| {
+        if lines.first().is_some_and(|line| line.starts_with("NOTE ")) {
+            return Some(Duration::ZERO);
+        }
         let [times, _, ..] = lines else { return None };
         cue_end(times)
     })
@@ -102,6 +121,7 @@ enum ParsedEntry {
         end_ms: u64,
         item_id: String,
     },
+    Mark {},
 }
 
 /// Reads up to a place where each cue has all of its turns.
@@ -124,6 +144,7 @@ fn jsonl(file: &[u8]) -> Result<Whole, ResumeError> {
                 missing.retain(|missing| *missing != item_id);
                 end_ms
             }
+            ParsedEntry::Mark {} => 0,
         };
         end = end.max(Duration::from_millis(end_ms));
         if missing.is_empty() {

@@ -35,6 +35,15 @@ pub struct CaptionArgs {
     /// Channel of a file, from 1 [default: all, mixed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub channel: Option<u16>,
+    /// Sample rate of audio without a header, in Hz [default: 24000]
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1_000..=768_000))]
+    pub rate: Option<u32>,
+    /// Number of interleaved channels of audio without a header [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub channels: Option<u16>,
+    /// Encoding of audio without a header [default: s16le]
+    #[arg(long, value_enum, value_name = "ENCODING")]
+    pub format_in: Option<RawEncodingArg>,
     /// How fast to send a file: times real time, or max for as fast as the endpoint keeps up [default: max for --demo, else 1]
     #[arg(long, value_name = "1|N|max", value_parser = pace)]
     pub pace: Option<CaptionPace>,
@@ -58,6 +67,23 @@ fn pace(text: &str) -> Result<CaptionPace, String> {
         Ok(times) if (0.1..=1_000.0).contains(&times) => Ok(CaptionPace::Times(times)),
         Ok(_) | Err(_) => Err("max, or a number from 0.1 to 1000, is needed".to_owned()),
     }
+}
+
+/// An encoding of raw samples, named as ffmpeg does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum RawEncodingArg {
+    U8,
+    S16le,
+    S16be,
+    S24le,
+    S24be,
+    S32le,
+    S32be,
+    F32le,
+    F32be,
+    Mulaw,
+    Alaw,
 }
 
 /// A caption format.

@@ -1,6 +1,7 @@
 //! Audio as data: sample rates, frames, codecs, files, resampling, detection. No I/O.
 
 pub mod frame;
+pub mod raw_format;
 pub mod audio_file;
 pub mod media_file;
 pub mod chirp;

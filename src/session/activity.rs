@@ -20,6 +20,11 @@ impl Activity {
         self.is_responding || self.is_playing
     }
 
+    /// Returns whether speech waits for its caption, or goes on.
+    pub(crate) fn is_speech_uncaptioned(self) -> bool {
+        self.is_user_speaking || self.is_caption_pending || self.has_unacked_turn
+    }
+
     /// Returns whether the connection carries nothing.
     pub(crate) fn is_line_idle(self) -> bool {
         !self.is_user_speaking && !self.is_answering() && !self.has_unacked_turn

@@ -14,8 +14,15 @@ use crate::session::connection::reconnect::{Notify, Reconnecting};
 use crate::session::connection::requests::RequestKind;
 use crate::session::connection::rollover::{StandbyChange, SwitchReason};
 use crate::session::context::Peers;
-use crate::session::io::{ConnectionState, DialFailure, EndReason, Failure, Notice, Output, Ready};
+use crate::session::conversation::user_lines::spoken_from_to;
+use crate::session::io::{
+    ConnectionState, DialFailure, EndReason, Failure, MediaSpan, Notice, Output, Ready,
+};
+use crate::session::plan::{InputEndAction, Mode};
 use crate::session::{Parts, Session};
+
+/// Number of the signal of Ctrl-C.
+const SIGINT: i32 = 2;
 
 impl Session {
     /// Lets the connection act on its deadline.
@@ -36,6 +43,28 @@ impl Session {
         if let Some(reason) = self.connection.switch_reason(now, activity) {
             self.switch_over(now, reason);
         }
+    }
+
+    /// Ends the call on a request. Ctrl-C is the normal end of live captions: they end with those of the speech so
+    /// far, unless it is a signal, which leaves no time, or a second request.
+    pub(super) fn hang_up_by_user(&mut self, now: Duration, reason: EndReason) {
+        let is_live = self.plan.mode == Mode::Transcribe && self.plan.at_input_end == InputEndAction::GoOn;
+        let waits = self.connection.is_live() && self.activity().is_speech_uncaptioned();
+        match reason {
+            EndReason::User if is_live && waits && !self.is_finishing => self.finish_captions(now),
+            EndReason::Signal(SIGINT) if is_live => self.hang_up(now, EndReason::User),
+            reason => self.hang_up(now, reason),
+        }
+    }
+
+    /// Sends silence, so that the server ends the turn, and waits for its caption.
+    fn finish_captions(&mut self, now: Duration) {
+        self.is_finishing = true;
+        let Parts { turns, responses, conversation, mut cx } = self.parts(now);
+        let peers = &mut Peers { cx: &mut cx, responses, conversation };
+        turns.set_muted(peers, true);
+        turns.input_ended(peers);
+        self.outputs.info("waiting for the last caption: Ctrl-C again to end at once");
     }
 
     /// Ends the call; a second request does not wait for the server.
@@ -121,7 +150,7 @@ impl Session {
     fn end(&mut self, reason: EndReason) {
         self.connection.end();
         self.connection.errors().flush_missing_from(&reason, &mut self.outputs);
-        self.conversation.release_captions(&mut self.outputs);
+        self.conversation.release_captions(&self.plan, &mut self.outputs);
         self.responses.report_undecodable(&mut self.outputs);
         self.outputs.show(Notice::Connection(ConnectionState::Closed));
         self.outputs.show(Notice::End(reason.clone()));
@@ -216,6 +245,36 @@ impl Session {
         self.outputs.info("the endpoint no longer supports the beta dialect: trying GA");
         self.outputs.show(Notice::Connection(ConnectionState::Connecting));
         self.connection.reconnect(Reconnecting::immediately(failure_of(error)));
+        self.outputs.push(Output::Open(self.connection.handshake()));
+    }
+
+    /// Sends turns of a file again whose captions do not arrive, once; then gives them up.
+    pub(super) fn tick_missing_captions(&mut self, now: Duration) {
+        if self.plan.mode != Mode::Transcribe || !self.connection.is_live() {
+            return;
+        }
+        let has_ended = self.input_end_deadline().is_some_and(|deadline| now >= deadline.at);
+        let missing =
+            if has_ended { self.conversation.missing_turn() } else { self.conversation.overdue_turn(now) };
+        let Some(turn) = missing else { return };
+        if self.plan.rewinds_input && self.conversation.send_again(turn) {
+            self.send_turn_again(now, turn);
+        } else if self.plan.rewinds_input || has_ended {
+            let until = if has_ended { Duration::MAX } else { turn.end };
+            let Parts { conversation, mut cx, .. } = self.parts(now);
+            conversation.give_up_captions(&mut cx, until);
+        }
+    }
+
+    /// Opens another connection, which captions the input from this turn on.
+    fn send_turn_again(&mut self, now: Duration, turn: MediaSpan) {
+        let message = format!("no caption for {}: sending it again", spoken_from_to(turn));
+        self.connection.backoff().count_attempt();
+        self.forget_server(now);
+        self.drop_standby();
+        self.outputs.info(message.clone());
+        self.outputs.show(Notice::Connection(ConnectionState::Reconnecting));
+        self.connection.reconnect(Reconnecting::immediately(Failure { message, code: None }));
         self.outputs.push(Output::Open(self.connection.handshake()));
     }
 

@@ -30,7 +30,7 @@ use crate::session::connection::phase::Phase;
 use crate::session::context::{Context, Peers};
 use crate::session::conversation::Conversation;
 use crate::session::io::UserCommand;
-use crate::session::io::{Deadline, EndReason, Input, MissingReply, Notice, Output, Reason};
+use crate::session::io::{Deadline, EndReason, Input, MissingReply, Notice, Output, PlaceMark, Reason};
 use crate::session::metering::Metering;
 use crate::session::outputs::Outputs;
 use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
@@ -61,6 +61,10 @@ pub struct Session {
     metering: Metering,
     /// When each turn is spoken in the input.
     media: MediaTime,
+    /// Places that the user marked.
+    marks: u32,
+    /// Whether live captions end with the caption of the last speech.
+    is_finishing: bool,
     outputs: Outputs,
 }
 
@@ -83,6 +87,8 @@ impl Session {
             metering: Metering::new(&plan),
             media: MediaTime::new(plan.input_rate(), plan.mode == Mode::Transcribe)
                 .beginning_at(plan.media_start),
+            marks: 0,
+            is_finishing: false,
             outputs: Outputs::default(),
             plan,
         }
@@ -178,6 +184,8 @@ impl Session {
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
         responses.tick(&mut cx, conversation);
         turns.tick(&mut Peers { cx: &mut cx, responses, conversation });
+        self.tick_missing_captions(now);
+        let Parts { conversation, mut cx, .. } = self.parts(now);
         conversation.tick(&mut cx);
         self.tick_connection(now);
         self.finish_input(now);
@@ -191,6 +199,7 @@ impl Session {
         let is_due = |deadline: Option<Deadline>| deadline.is_some_and(|deadline| now >= deadline.at);
         if is_due(self.input_end_deadline()) {
             return Some(match self.stalled_at() {
+                _ if self.is_finishing => EndReason::User,
                 Some(_) => EndReason::Unanswered(MissingReply::Unfinished),
                 None => self.conversation.input_outcome(&self.plan),
             });
@@ -207,7 +216,8 @@ impl Session {
 
     /// Returns when the call ends after the end of its input.
     fn input_end_deadline(&self) -> Option<Deadline> {
-        if !self.connection.is_live() || self.plan.at_input_end == InputEndAction::GoOn {
+        let ends = self.plan.at_input_end == InputEndAction::End || self.is_finishing;
+        if !self.connection.is_live() || !ends {
             return None;
         }
         let at = match self.stalled_at() {
@@ -226,6 +236,9 @@ impl Session {
     /// Returns how long to wait for further events after the end of the input.
     fn input_end_delay(&self) -> Duration {
         let activity = self.activity();
+        if self.is_finishing {
+            return if activity.is_speech_uncaptioned() { CAPTION_TIMEOUT } else { Duration::ZERO };
+        }
         let turn_timeout = self.plan.silence() + TURN_TIMEOUT;
         match self.plan.turn_control() {
             _ if activity.is_response_expected => RESPONSE_TIMEOUT,
@@ -251,7 +264,7 @@ impl Session {
     }
 
     fn parts(&mut self, now: Duration) -> Parts<'_> {
-        let Self { plan, connection, turns, responses, conversation, metering, media, outputs } = self;
+        let Self { plan, connection, turns, responses, conversation, metering, media, outputs, .. } = self;
         let cx = Context { now, plan, connection, metering, media, outputs };
         Parts { turns, responses, conversation, cx }
     }
@@ -287,8 +300,14 @@ impl Session {
             UserCommand::ChangeVoice(voice) => self.change_voice(now, voice),
             UserCommand::ChangeSpeed(percent) => self.change_speed(now, percent),
             UserCommand::Local(request) => peers.cx.outputs.push(Output::Local(request)),
-            UserCommand::HangUp(reason) => self.hang_up(now, reason),
+            UserCommand::Mark => self.mark(),
+            UserCommand::HangUp(reason) => self.hang_up_by_user(now, reason),
         }
+    }
+
+    fn mark(&mut self) {
+        self.marks += 1;
+        self.outputs.show(Notice::Mark(PlaceMark { number: self.marks, at: self.media.now() }));
     }
 
     fn audio_event(&mut self, now: Duration, event: AudioEvent) {

@@ -10,7 +10,6 @@ use crate::session::connection::opening::{NextAction, Opening};
 use crate::session::connection::phase::Phase;
 use crate::session::connection::requests::RequestKind;
 use crate::session::context::Peers;
-use crate::session::conversation::Conversation;
 use crate::session::conversation::transcript::TranscriptDelta;
 use crate::session::io::EndReason;
 use crate::session::plan::{Mode, Plan};
@@ -80,7 +79,7 @@ impl Session {
                 conversation.caption_failed(cx, &item_id, error);
             }
             ServerBody::TranscriptionSegment { item_id, segment, .. } => {
-                Conversation::caption_segment(cx, &item_id, &segment);
+                conversation.caption_segment(&item_id, segment);
             }
             ServerBody::IdleTimeout { .. } => cx.metering.idle_timeout(cx.outputs),
             ServerBody::ResponseCreated(response) => responses.created(cx, turns, &response),

@@ -380,7 +380,7 @@ impl OpeningInput {
                 file.skip(options.start);
                 Ok(Self::Paced(file))
             }
-            AudioSource::Stdin => SampleSource::stdin().map(Self::Paced),
+            AudioSource::Stdin => SampleSource::stdin(options.selection).map(Self::Paced),
             AudioSource::Null => Ok(Self::Paced(SampleSource::Silence(PACED_RATE))),
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::*;
 use crate::dsp::audio_file::read_clip;
 use crate::dsp::frame::{ClipId, Frame};
+use crate::dsp::media_file::TrackSelection;
 use crate::dsp::resample::to_int;
 use crate::dsp::wav::WavWriter;
 
@@ -124,7 +125,8 @@ fn an_input_that_fails_ends_and_the_failure_is_the_result() {
         }
     }
     let mut call = ThreadCall::open(AudioSource::Null, AudioSink::Null);
-    let feed = SampleSource::pipe(FailingInput(3), "standard input".to_owned()).unwrap();
+    let feed =
+        SampleSource::pipe(FailingInput(3), "standard input".to_owned(), TrackSelection::default()).unwrap();
     let capture = call.runner.engine.connect_microphone(feed.rate());
     call.runner.input = InputSource::Paced(Box::new(PacedInput::new(feed, capture)));
     while !call.events.contains(&AudioEvent::InputEnded) {

@@ -3,3 +3,6 @@
 pub(crate) mod caption_output;
 pub(crate) mod file_feed;
 pub(crate) mod progress;
+
+#[cfg(test)]
+mod tests;

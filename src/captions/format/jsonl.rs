@@ -33,7 +33,19 @@ pub(super) fn passage(passage: &Passage) -> String {
     cues.chain(turns).collect()
 }
 
-fn line(entry: &TurnRecord<'_>) -> String {
+#[derive(Serialize)]
+struct MarkRecord {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    number: u32,
+    at_ms: u64,
+}
+
+pub(super) fn mark(number: u32, at: Duration) -> String {
+    line(&MarkRecord { kind: "mark", number, at_ms: ms(at) })
+}
+
+fn line(entry: &impl Serialize) -> String {
     let mut line = serde_json::to_string(entry).expect("an object of strings and numbers is JSON");
     line.push('\n');
     line

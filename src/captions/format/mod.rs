@@ -8,6 +8,8 @@ mod jsonl;
 mod markdown;
 mod lrc;
 
+use std::time::Duration;
+
 use crate::captions::cue::Passage;
 
 /// A format of captions.
@@ -90,6 +92,18 @@ impl CaptionWriter {
             Format::Srt => cues.iter().map(|cue| srt::cue(self.next_number(), cue)).collect(),
             Format::Vtt => cues.iter().map(vtt::cue).collect(),
             Format::Lrc => cues.iter().map(|cue| self.lyrics.cue(cue)).collect(),
+        }
+    }
+
+    /// Returns what a place adds that the user marked; nothing in formats that show all of their text.
+    pub fn mark(&self, number: u32, at: Duration) -> String {
+        let clock = time::clock(at, '.');
+        match self.format {
+            Format::Text => format!("--- mark {number}, {clock}\n"),
+            Format::Markdown => format!("---\n\n**[{}]** mark {number}\n\n", &clock[..clock.len() - 4]),
+            Format::Jsonl => jsonl::mark(number, at),
+            Format::Vtt => format!("NOTE mark {number}, {clock}\n\n"),
+            Format::Srt | Format::Lrc => String::new(),
         }
     }
 

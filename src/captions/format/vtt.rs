@@ -5,7 +5,9 @@ use crate::captions::format::time::clock;
 
 pub(super) fn cue(cue: &Cue) -> String {
     let CueSpan { start, end } = cue.span;
-    let voice = cue.speaker.as_ref().map(|name| format!("<v {}>", escaped(name))).unwrap_or_default();
+    // Some players end the tag at any `>`, an escaped one included.
+    let quoted = |name: &String| escaped(&name.replace('<', "‹").replace('>', "›"));
+    let voice = cue.speaker.as_ref().map(|name| format!("<v {}>", quoted(name))).unwrap_or_default();
     let text = escaped(&cue.lines.join("\n"));
     format!("{} --> {}\n{voice}{text}\n\n", clock(start, '.'), clock(end, '.'))
 }

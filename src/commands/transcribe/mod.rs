@@ -1,12 +1,14 @@
 //! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
 
 mod outputs;
+mod raw_input;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
+use crate::call::captions::caption_output::CaptionOutput;
 use crate::call::captions::file_feed::{FileFeedOptions, Pace};
 use crate::call::clock::Clock;
 use crate::call::local::question_file::QuestionFile;
@@ -24,6 +26,7 @@ use crate::call::streams::typed_lines::without_bom;
 use crate::captions::chinese::ChineseScript;
 use crate::cli::Transcribe;
 use crate::cli::captions::{CaptionArgs, CaptionPace};
+use crate::cli::display::DisplayArgs;
 use crate::config::settings::Setting;
 use crate::dsp::media_file::TrackSelection;
 use crate::error::{Error, Kind};
@@ -44,6 +47,7 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
     let sources: Vec<&AudioSource> = inputs.iter().map(|(input, _)| input).collect();
+    raw_input::check(&args.captions, &sources)?;
     let outputs = outputs::captions(&args.captions, &sources)?;
     let files = NamedFiles::of(&settings);
     let heard = if args.files.is_empty() { "--input" } else { "FILE" };
@@ -137,6 +141,19 @@ fn file_or_stdin(file: &Path) -> AudioSource {
     if file.as_os_str() == "-" { AudioSource::Stdin } else { AudioSource::File(file.to_owned()) }
 }
 
+/// Returns how captions are shown: live ones on a screen, unless standard output is for something else.
+fn mode(args: &DisplayArgs, input: &AudioSource, captions: Option<&CaptionOutput>) -> PresentationMode {
+    let is_live = matches!(input, AudioSource::Device(_) | AudioSource::Null);
+    match PresentationMode::choose(args) {
+        PresentationMode::Screen
+            if !is_live || captions.is_some_and(|captions| !captions.leaves_stdout()) =>
+        {
+            PresentationMode::Plain
+        }
+        mode => mode,
+    }
+}
+
 /// What all inputs of one run have in common.
 struct Run<'a> {
     args: &'a Transcribe,
@@ -180,7 +197,8 @@ impl Run<'_> {
     /// Returns which audio of a file to read.
     fn selection(&self) -> TrackSelection {
         let CaptionArgs { track, channel, .. } = &self.args.captions;
-        TrackSelection { track: track.map(usize::from), channel: channel.map(usize::from) }
+        let raw = raw_input::format(&self.args.captions);
+        TrackSelection { track: track.map(usize::from), channel: channel.map(usize::from), raw }
     }
 
     /// Captions one input.
@@ -192,6 +210,7 @@ impl Run<'_> {
     ) -> Result<EndReason, Error> {
         let Self { args, settings, target, position, .. } = *self;
         let captions = output.open()?;
+        let mode = mode(&args.showing, &input, captions.as_ref());
         let plan = plan::transcribe(settings, self.hints.clone(), input_end_action(&input))?;
         let plan = plan::limited(plan, target, settings);
         let plan = Plan { media_start: outputs::start(captions.as_ref()), ..plan };
@@ -207,7 +226,7 @@ impl Run<'_> {
             questions: QuestionFile::default(),
             target: target.clone(),
             style: PlainStyle::Transcribe,
-            mode: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },
+            mode,
             display: &args.showing,
             position,
             file,

@@ -12,13 +12,6 @@ use crate::cli::captions::{CaptionArgs, CaptionFormatArg};
 use crate::error::{Error, Kind};
 use crate::ui::output::captions::CueRelease;
 
-/// How much before the end of a resumed file the audio begins, so that speech is detected as in the middle of it.
-const RESUME_LEAD: Duration = Duration::from_millis(500);
-
-/// The audio begins at a multiple of this, so that frames of audio and of voice activity detection are those of an
-/// undisturbed run.
-const RESUME_GRID_MS: u64 = 800;
-
 /// The captions of one input.
 #[derive(Debug)]
 pub(super) struct InputCaptions {
@@ -109,10 +102,7 @@ impl InputCaptions {
 /// Returns the media time at which the input is to begin.
 pub(super) fn start(output: Option<&CaptionOutput>) -> Duration {
     match output.map(|output| &output.target) {
-        Some(CaptionTarget::File(file)) => {
-            let ms = file.whole.end.saturating_sub(RESUME_LEAD).as_millis();
-            Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX) / RESUME_GRID_MS * RESUME_GRID_MS)
-        }
+        Some(CaptionTarget::File(file)) => file.whole.media_start(),
         Some(CaptionTarget::Stdout) | None => Duration::ZERO,
     }
 }

@@ -151,6 +151,19 @@ pub(super) fn identify(head: &[u8]) -> ContainerKind {
     framed(head).map_or(ContainerKind::Unknown, ContainerKind::Undecodable)
 }
 
+/// Returns the format of a header whose signature is too long to be the beginning of raw audio.
+pub(super) fn signature(head: &[u8]) -> Option<&'static str> {
+    let is_at = |(at, bytes, _): &&(usize, &[u8], &str)| {
+        bytes.len() > 2 && head.get(*at..).is_some_and(|rest| rest.starts_with(bytes))
+    };
+    match identify(head) {
+        ContainerKind::Wav => Some("WAV"),
+        ContainerKind::Au => Some("AU"),
+        ContainerKind::Undecodable(_) => SOUND.iter().find(is_at).map(|(_, _, name)| *name),
+        ContainerKind::NotAudio(_) | ContainerKind::Unknown => None,
+    }
+}
+
 /// Sync byte and packet length of an MPEG transport stream.
 const TRANSPORT_SYNC: u8 = 0x47;
 const TRANSPORT_BYTES: usize = 188;

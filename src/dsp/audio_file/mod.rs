@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::dsp::downmix::Downmix;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::media_file::{MediaError, TrackSelection};
+use crate::dsp::raw_format::RawFormat;
 
 use alignment::Alignment;
 use container::ContainerKind;
@@ -40,6 +41,9 @@ pub enum AudioFileError {
     /// A truncated or invalid header.
     #[error("invalid file: {0}")]
     Broken(Cow<'static, str>),
+    /// A header where raw audio was announced.
+    #[error("it is not raw audio: its header says {0}")]
+    HasHeader(&'static str),
     /// Compressed audio or the audio track of a video cannot be decoded.
     #[error(transparent)]
     Media(#[from] MediaError),
@@ -142,7 +146,21 @@ impl<R: Read> AudioReader<R> {
     ///
     /// As [`Self::new`].
     pub fn or_raw(source: R) -> Result<Self, AudioFileError> {
-        Self::open(source, || Ok(Header::raw()))
+        Self::open(source, || Ok(Header::raw(RawFormat::default())))
+    }
+
+    /// Reads a stream without a header.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`], and if there is a header.
+    pub fn raw(source: R, format: RawFormat) -> Result<Self, AudioFileError> {
+        let source = PeekedSource::peek(source)?;
+        match container::signature(&source.head) {
+            Some(name) => Err(AudioFileError::HasHeader(name)),
+            None if source.head.is_empty() => Err(AudioFileError::Empty),
+            None => Self::begin(source, Header::raw(format)),
+        }
     }
 
     fn open(
@@ -158,6 +176,10 @@ impl<R: Read> AudioReader<R> {
             ContainerKind::Unknown if source.head.is_empty() => return Err(AudioFileError::Empty),
             ContainerKind::Unknown => otherwise()?,
         };
+        Self::begin(source, header)
+    }
+
+    fn begin(source: PeekedSource<R>, header: Header) -> Result<Self, AudioFileError> {
         let Header { rate, channels, format, length, warnings } = header;
         let mut reader = Self {
             source,
@@ -339,11 +361,11 @@ impl<R: Read> AudioReader<R> {
 }
 
 impl Header {
-    fn raw() -> Self {
+    fn raw(raw: RawFormat) -> Self {
         Self {
-            rate: SampleRate::HZ_24000,
-            channels: 1,
-            format: SampleFormat::PCM16,
+            rate: raw.rate,
+            channels: raw.channels.into(),
+            format: SampleFormat::raw(raw.encoding),
             length: Length::ToTheEnd,
             warnings: FileWarnings::default(),
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::dsp::audio_file::alignment::Alignment;
 use crate::dsp::g711;
+use crate::dsp::raw_format::RawEncoding;
 use crate::dsp::resample::to_float;
 
 /// The order of the bytes of a sample.
@@ -39,14 +40,25 @@ pub(super) struct SampleFormat {
 }
 
 impl SampleFormat {
-    /// Signed 16 bits, little-endian.
-    pub(super) const PCM16: Self = Self {
-        encoding: Encoding::Signed,
-        bytes: 2,
-        order: ByteOrder::Little,
-        alignment: None,
-        may_be_packed: false,
-    };
+    /// Creates the format of raw samples.
+    pub(super) fn raw(encoding: RawEncoding) -> Self {
+        use ByteOrder::{Big, Little};
+        use Encoding::{Alaw, Float, Signed, Ulaw, Unsigned};
+        let (encoding, bytes, order) = match encoding {
+            RawEncoding::U8 => (Unsigned, 1, Little),
+            RawEncoding::S16le => (Signed, 2, Little),
+            RawEncoding::S16be => (Signed, 2, Big),
+            RawEncoding::S24le => (Signed, 3, Little),
+            RawEncoding::S24be => (Signed, 3, Big),
+            RawEncoding::S32le => (Signed, 4, Little),
+            RawEncoding::S32be => (Signed, 4, Big),
+            RawEncoding::F32le => (Float, 4, Little),
+            RawEncoding::F32be => (Float, 4, Big),
+            RawEncoding::Mulaw => (Ulaw, 1, Little),
+            RawEncoding::Alaw => (Alaw, 1, Little),
+        };
+        Self::new(encoding, bytes, order)
+    }
 
     /// Creates a format without padding.
     pub(super) fn new(encoding: Encoding, bytes: usize, order: ByteOrder) -> Self {

@@ -4,6 +4,7 @@
 
 mod clock;
 mod error;
+mod opus;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,10 +23,12 @@ use symphonia::core::packet::Packet;
 
 use crate::dsp::downmix::Downmix;
 use crate::dsp::frame::SampleRate;
+use crate::dsp::raw_format::RawFormat;
 use crate::dsp::resample::Resampler;
 
 use clock::MediaClock;
 pub use error::MediaError;
+use opus::Opus;
 
 /// The sample rate that is assumed until the first packet is decoded, if the container has none.
 const FALLBACK_RATE: u32 = 48_000;
@@ -41,6 +44,8 @@ pub struct TrackSelection {
     pub track: Option<usize>,
     /// The channel, from 1; all of them mixed if absent.
     pub channel: Option<usize>,
+    /// The layout of audio that has no header.
+    pub raw: Option<RawFormat>,
 }
 
 /// Decodes one audio track to mono samples of ±1.
@@ -334,6 +339,9 @@ fn choose_track(format: &dyn FormatReader, wanted: Option<usize>) -> Result<&Tra
 fn decoder(track: &Track) -> Result<Box<dyn AudioDecoder>, MediaError> {
     let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio());
     let parameters = parameters.ok_or(MediaError::NoAudio)?;
+    if parameters.codec == CODEC_ID_OPUS {
+        return Ok(Box::new(Opus::new(parameters, track.time_base)?));
+    }
     let made =
         symphonia::default::get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default());
     made.map_err(|_| MediaError::Codec(codec_name(parameters.codec)))
@@ -341,7 +349,6 @@ fn decoder(track: &Track) -> Result<Box<dyn AudioDecoder>, MediaError> {
 
 fn codec_name(codec: AudioCodecId) -> &'static str {
     match codec {
-        CODEC_ID_OPUS => "Opus",
         CODEC_ID_AC3 | CODEC_ID_EAC3 => "Dolby Digital",
         CODEC_ID_DCA => "DTS",
         CODEC_ID_SPEEX => "Speex",

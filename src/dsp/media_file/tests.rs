@@ -35,12 +35,13 @@ fn check(name: &str, (rate, samples, warning): (SampleRate, Vec<f32>, Option<Str
 
 #[test]
 fn lossless_and_vorbis_files_are_exact_in_time() {
-    let files: [(&str, &[u8]); 5] = [
+    let files: [(&str, &[u8]); 6] = [
         ("FLAC", FLAC),
         ("ALAC", include_bytes!("tests/alac.m4a")),
         ("AIFF", include_bytes!("tests/tone.aiff")),
         ("CAF", include_bytes!("tests/tone.caf")),
         ("Ogg Vorbis", include_bytes!("tests/tone.ogg")),
+        ("Opus in Ogg", include_bytes!("tests/opus.ogg")),
     ];
     for (name, file) in files {
         check(name, read(open(file).expect(name)), 0.002);
@@ -49,13 +50,15 @@ fn lossless_and_vorbis_files_are_exact_in_time() {
 
 #[test]
 fn lossy_files_are_late_by_the_delay_of_the_encoder_at_most() {
-    let files: [(&str, &[u8]); 6] = [
+    let files: [(&str, &[u8]); 7] = [
         ("MP3", MP3),
         ("MP2", include_bytes!("tests/tone.mp2")),
         ("M4A", M4A),
         ("ADTS", include_bytes!("tests/tone.aac")),
         ("Matroska", include_bytes!("tests/tone.mkv")),
         ("WebM", include_bytes!("tests/tone.webm")),
+        // Its padding at the end is played.
+        ("Opus in WebM", include_bytes!("tests/opus.webm")),
     ];
     for (name, file) in files {
         check(name, read(open(file).expect(name)), 0.09);
@@ -83,14 +86,39 @@ fn a_pipe_gives_what_the_file_gives() {
 
 #[test]
 fn a_codec_without_a_decoder_is_named() {
-    let files: [(&[u8], &str); 3] = [
-        (include_bytes!("tests/opus.ogg"), "Opus"),
-        (include_bytes!("tests/opus.webm"), "Opus"),
+    let files: [(&[u8], &str); 2] = [
         (include_bytes!("tests/ac3.mkv"), "Dolby Digital"),
+        (include_bytes!("tests/surround.opus"), "Opus with more than two channels"),
     ];
     for (file, name) in files {
         let error = open(file).err().expect("there is no decoder");
         assert!(matches!(error, MediaError::Codec(codec) if codec == name), "{error:?}");
+    }
+}
+
+#[test]
+fn opus_gives_the_samples_that_the_reference_decoder_gives() {
+    let files: [(&str, &'static [u8], &'static [u8]); 4] = [
+        ("SILK, 60 ms", include_bytes!("tests/opus/silk.opus"), include_bytes!("tests/opus/silk.flac")),
+        (
+            "hybrid, stereo",
+            include_bytes!("tests/opus/hybrid.opus"),
+            include_bytes!("tests/opus/hybrid.flac"),
+        ),
+        ("CELT, 20 ms", include_bytes!("tests/opus/celt.opus"), include_bytes!("tests/opus/celt.flac")),
+        ("CELT, 2.5 ms", include_bytes!("tests/opus/short.opus"), include_bytes!("tests/opus/short.flac")),
+    ];
+    for (name, opus, reference) in files {
+        let (rate, decoded, _) = read(open(opus).expect(name));
+        let (expected_rate, expected, _) = read(open(reference).expect(name));
+        assert_eq!((rate, decoded.len()), (expected_rate, expected.len()), "{name}: pre-skip and padding");
+        let power = |samples: &mut dyn Iterator<Item = f32>| -> f64 {
+            samples.map(|sample| f64::from(sample).powi(2)).sum()
+        };
+        let signal = power(&mut expected.iter().copied());
+        let error = power(&mut decoded.iter().zip(&expected).map(|(one, other)| one - other));
+        let decibels = 10.0 * (signal / error.max(1e-12)).log10();
+        assert!(decibels > 60.0, "{name}: {decibels:.1} dB");
     }
 }
 
@@ -131,7 +159,8 @@ fn damage_within_a_file_is_survived_and_reported() {
 #[test]
 fn any_bytes_are_read_without_a_panic() {
     let mut state = 1_u32;
-    for file in [MP3, M4A, FLAC, include_bytes!("tests/tone.ogg"), include_bytes!("tests/tone.mkv")] {
+    let opus = include_bytes!("tests/opus.ogg");
+    for file in [MP3, M4A, FLAC, include_bytes!("tests/tone.ogg"), include_bytes!("tests/tone.mkv"), opus] {
         for _ in 0..40 {
             let mut broken = file.to_vec();
             for _ in 0..20 {
@@ -150,7 +179,8 @@ fn any_bytes_are_read_without_a_panic() {
 #[test]
 fn a_track_or_channel_that_is_not_there_is_refused() {
     let open = |track, channel| {
-        let opened = MediaReader::new(Box::new(Cursor::new(FLAC)), TrackSelection { track, channel });
+        let opened =
+            MediaReader::new(Box::new(Cursor::new(FLAC)), TrackSelection { track, channel, raw: None });
         opened.err().map(|error| error.to_string())
     };
     assert_eq!(open(Some(1), Some(1)), None);

@@ -17,7 +17,7 @@ mod active_settings;
 mod usage;
 mod conversation;
 mod answer;
-mod machine;
+pub(crate) mod machine;
 mod drive;
 pub mod http;
 pub mod voice;

@@ -106,7 +106,7 @@ impl Conversation {
 
     /// Ends the written lines of a response that was cut off. Spoken ones end after the flush.
     pub(crate) fn abandon_lines(&mut self, cx: &mut Context<'_>, playback: &mut Playback) {
-        self.release_captions(cx.outputs);
+        self.release_captions(cx.plan, cx.outputs);
         for item_id in self.transcript.unfinished() {
             self.update_progress(playback, &item_id);
             if playback.progress(&item_id).unfinished == 0 {
@@ -117,7 +117,7 @@ impl Conversation {
 
     /// Ends every line at its playback position.
     pub(crate) fn close_lines(&mut self, cx: &mut Context<'_>, playback: &mut Playback) {
-        self.release_captions(cx.outputs);
+        self.release_captions(cx.plan, cx.outputs);
         for item_id in self.transcript.unfinished() {
             self.update_progress(playback, &item_id);
             self.cut_line(cx, playback, &item_id);

@@ -7,17 +7,27 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::session::io::{Deadline, Reason, SpokenTime, UserUtterance};
+use crate::protocol::events::server::Segment;
+use crate::session::io::{Deadline, MediaSpan, Reason, SpokenSegment, SpokenTime, UserUtterance};
 
 /// Maximum time that a finished caption waits for those of earlier turns, some of which never arrive.
 const HOLD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same for a file, whose missing turn is sent again.
+const HOLD_TIMEOUT_OF_FILE: Duration = Duration::from_secs(30);
+
+/// Turns that begin within this of each other are the same one, detected twice.
+const SAME_TURN: Duration = Duration::from_millis(500);
 
 /// Maximum number of turns that wait for a caption.
 const CAPACITY: usize = 256;
 
 /// Captions that are not final yet, in speaking order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Captions {
+    hold_timeout: Duration,
+    /// Beginning of the last turn that was sent again because its caption did not arrive.
+    sent_again: Option<Duration>,
     list: VecDeque<Caption>,
     /// Turns that have become items, the latest last.
     items: VecDeque<String>,
@@ -31,6 +41,8 @@ struct Caption {
     text: String,
     after: Option<String>,
     spoken: Option<SpokenTime>,
+    /// Parts of the text with their speakers.
+    segments: Vec<Segment>,
     has_failed: bool,
     /// When the text was complete.
     finished_at: Option<Duration>,
@@ -39,20 +51,83 @@ struct Caption {
 }
 
 impl Caption {
+    /// Returns when the turn was spoken, unless it has a caption.
+    fn missing(&self) -> Option<MediaSpan> {
+        self.spoken.as_ref().filter(|_| self.finished_at.is_none()).map(|spoken| spoken.span)
+    }
+
     fn line(&self, is_final: bool) -> UserUtterance {
-        let Self { item_id, text, after, spoken, has_failed, .. } = self;
+        let Self { item_id, text, after, spoken, segments, has_failed, .. } = self;
+        let spoken = spoken.clone().map(|spoken| {
+            let segments = segments.iter().map(|segment| spoken_segment(segment, spoken.span)).collect();
+            SpokenTime { segments, ..spoken }
+        });
         UserUtterance {
             item_id: item_id.clone(),
             text: text.clone(),
             is_final,
             after: after.clone(),
-            spoken: spoken.clone(),
+            spoken,
             has_failed: *has_failed,
         }
     }
 }
 
+/// Returns a segment in media time: servers count from the beginning of the turn.
+fn spoken_segment(segment: &Segment, turn: MediaSpan) -> SpokenSegment {
+    let time = |seconds: Option<f64>| Duration::try_from_secs_f64(seconds?).ok();
+    let span = match (time(segment.start), time(segment.end)) {
+        (Some(start), Some(end)) if start < end && turn.start + start < turn.end => {
+            Some(MediaSpan { start: turn.start + start, end: turn.start + end })
+        }
+        (Some(_) | None, _) => None,
+    };
+    SpokenSegment { speaker: segment.speaker.clone(), text: segment.text.clone(), span }
+}
+
 impl Captions {
+    pub(crate) fn new(rewinds_input: bool) -> Self {
+        Self {
+            hold_timeout: if rewinds_input { HOLD_TIMEOUT_OF_FILE } else { HOLD_TIMEOUT },
+            sent_again: None,
+            list: VecDeque::new(),
+            items: VecDeque::new(),
+            pending_commits: 0,
+        }
+    }
+
+    /// Returns the turn whose caption holds a finished one for too long.
+    pub(crate) fn overdue_turn(&self, now: Duration) -> Option<MediaSpan> {
+        let is_late = |caption: &Caption| caption.finished_at.is_some_and(|at| now >= at + self.hold_timeout);
+        let late = self.list.iter().rposition(is_late)?;
+        self.list.iter().take(late).find_map(Caption::missing)
+    }
+
+    /// Returns the first turn without a caption.
+    pub(crate) fn missing_turn(&self) -> Option<MediaSpan> {
+        self.list.iter().find_map(Caption::missing)
+    }
+
+    /// Returns whether a turn has not been sent again, and notes that it is.
+    pub(crate) fn send_again(&mut self, start: Duration) -> bool {
+        let is_new = self.sent_again.is_none_or(|sent| start > sent + SAME_TURN);
+        if is_new {
+            self.sent_again = Some(start);
+        }
+        is_new
+    }
+
+    /// Gives up the captions that do not arrive, up to the end of a turn; returns when those turns were spoken.
+    pub(crate) fn give_up(&mut self, now: Duration, until: Duration) -> Vec<MediaSpan> {
+        let missing = self.list.iter_mut().filter_map(|caption| Some((caption.missing()?, caption)));
+        let given_up = missing.filter(|(turn, _)| turn.end <= until).map(|(turn, caption)| {
+            (caption.finished_at, caption.has_failed) = (Some(now), true);
+            caption.text.clear();
+            turn
+        });
+        given_up.collect()
+    }
+
     /// Returns whether a turn has no caption yet.
     pub(crate) fn is_outstanding(&self) -> bool {
         self.pending_commits > 0 || self.list.iter().any(|caption| caption.finished_at.is_none())
@@ -96,6 +171,7 @@ impl Captions {
                 text,
                 after: None,
                 spoken: None,
+                segments: Vec::new(),
                 has_failed: false,
                 finished_at: None,
                 is_overdue: false,
@@ -148,12 +224,20 @@ impl Captions {
     /// Takes the captions that are final: all up to the first one that is outstanding, or to one that has
     /// waited for too long.
     pub(crate) fn release(&mut self, now: Duration) -> Vec<UserUtterance> {
-        let is_late = |caption: &Caption| caption.finished_at.is_some_and(|at| now >= at + HOLD_TIMEOUT);
+        let hold_timeout = self.hold_timeout;
+        let is_late = |caption: &Caption| caption.finished_at.is_some_and(|at| now >= at + hold_timeout);
         let late = self.list.iter().rposition(is_late).map_or(0, |last| last + 1);
         self.list.iter_mut().take(late).for_each(|caption| caption.is_overdue = true);
         let blocks = |caption: &Caption| caption.finished_at.is_none() && !caption.is_overdue;
         let open = self.list.iter().position(blocks);
         self.take(late.max(open.unwrap_or(self.list.len())))
+    }
+
+    /// Finishes all captions that have text.
+    pub(crate) fn finish_as_they_are(&mut self) {
+        for caption in self.list.iter_mut().filter(|caption| !caption.text.trim().is_empty()) {
+            caption.finished_at.get_or_insert(Duration::ZERO);
+        }
     }
 
     /// Takes all finished captions: those of earlier turns no longer arrive.
@@ -171,10 +255,23 @@ impl Captions {
         Some(caption.line(false))
     }
 
+    /// Notes a part of a caption with its speaker.
+    pub(crate) fn add_segment(&mut self, item_id: &str, segment: Segment) {
+        let segments = &mut self.get(item_id).segments;
+        let is_repeated = |known: &Segment| segment.id.is_some() && known.id == segment.id;
+        if segments.len() < CAPACITY && !segments.iter().any(is_repeated) {
+            segments.push(segment);
+        }
+    }
+
     /// Returns the complete text of a caption. Some servers omit it if it arrived in deltas.
     pub(crate) fn complete_text(&mut self, item_id: &str, transcript: &str) -> String {
-        let streamed = self.get(item_id).text.trim();
-        if transcript.trim().is_empty() { streamed } else { transcript.trim() }.to_owned()
+        let Caption { text, segments, .. } = self.get(item_id);
+        match (transcript.trim(), text.trim()) {
+            ("", "") => segments.iter().map(|segment| segment.text.trim()).collect::<Vec<_>>().join(" "),
+            ("", streamed) => streamed.to_owned(),
+            (transcript, _) => transcript.to_owned(),
+        }
     }
 
     /// Finishes a caption; returns its line, still open, and all lines that are final by that.
@@ -222,6 +319,6 @@ impl Captions {
     /// Returns when a finished caption has waited for too long.
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         let oldest = self.list.iter().filter_map(|caption| caption.finished_at).min()?;
-        Some(Deadline { at: oldest + HOLD_TIMEOUT, reason: Reason::CaptionHeld })
+        Some(Deadline { at: oldest + self.hold_timeout, reason: Reason::CaptionHeld })
     }
 }

@@ -5,7 +5,7 @@ pub(super) mod history;
 pub(super) mod captions;
 pub(super) mod outcome;
 pub(super) mod streamed_text;
-mod user_lines;
+pub(super) mod user_lines;
 mod assistant_lines;
 
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) struct Conversation {
 impl Conversation {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
-            captions: Captions::default(),
+            captions: Captions::new(plan.rewinds_input),
             transcript: Transcript::default(),
             history: History::default(),
             outcome: InputOutcome::new(plan),

@@ -11,9 +11,9 @@ use crate::session::connection::errors::describe;
 use crate::session::connection::requests::RequestKind;
 use crate::session::context::Context;
 use crate::session::conversation::Conversation;
-use crate::session::io::{Notice, SpokenTime, UserUtterance};
+use crate::session::io::{MediaSpan, Notice, SpokenTime, UserUtterance};
 use crate::session::outputs::Outputs;
-use crate::session::plan::{Mode, Plan};
+use crate::session::plan::{InputEndAction, Mode, Plan};
 
 impl Conversation {
     /// Sends a typed text as a user item.
@@ -110,9 +110,11 @@ impl Conversation {
         cx.show(Notice::Error { code: error.code, message });
     }
 
-    pub(crate) fn caption_segment(cx: &mut Context<'_>, item_id: &str, segment: &Segment) {
-        let speaker = segment.speaker.as_deref().unwrap_or("?");
-        cx.outputs.debug(format!("{item_id}: speaker {speaker}: {}", segment.text));
+    /// Notes a part of a caption with its speaker; it precedes the whole.
+    pub(crate) fn caption_segment(&mut self, item_id: &str, segment: Segment) {
+        if !self.transcript.is_finished(item_id) {
+            self.captions.add_segment(item_id, segment);
+        }
     }
 
     fn finish_caption(&mut self, cx: &mut Context<'_>, item_id: &str, text: String) {
@@ -135,6 +137,29 @@ impl Conversation {
         self.captions.first_uncaptioned()
     }
 
+    /// Returns the turn whose caption holds others for too long.
+    pub(crate) fn overdue_turn(&self, now: Duration) -> Option<MediaSpan> {
+        self.captions.overdue_turn(now)
+    }
+
+    /// Returns the first turn without a caption.
+    pub(crate) fn missing_turn(&self) -> Option<MediaSpan> {
+        self.captions.missing_turn()
+    }
+
+    /// Returns whether a turn has not been sent again, and notes that it is.
+    pub(crate) fn send_again(&mut self, turn: MediaSpan) -> bool {
+        self.captions.send_again(turn.start)
+    }
+
+    /// Gives up the captions that do not arrive, and reports each turn by its time.
+    pub(crate) fn give_up_captions(&mut self, cx: &mut Context<'_>, until: Duration) {
+        for turn in self.captions.give_up(cx.now, until) {
+            cx.outputs.error(format!("no caption for {}", spoken_from_to(turn)));
+        }
+        show_lines(self.captions.release(cx.now), cx.outputs);
+    }
+
     /// Shows captions that have waited for too long for those of earlier turns.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         if self.captions.deadline().is_some_and(|deadline| cx.now >= deadline.at) {
@@ -142,8 +167,12 @@ impl Conversation {
         }
     }
 
-    /// Shows all finished captions: those of earlier turns no longer arrive.
-    pub(crate) fn release_captions(&mut self, outputs: &mut Outputs) {
+    /// Shows all finished captions: those of earlier turns no longer arrive. Of live speech, which cannot be sent
+    /// again, the unfinished ones are shown too.
+    pub(crate) fn release_captions(&mut self, plan: &Plan, outputs: &mut Outputs) {
+        if plan.mode == Mode::Transcribe && plan.at_input_end == InputEndAction::GoOn {
+            self.captions.finish_as_they_are();
+        }
         show_lines(self.captions.take_finished(), outputs);
     }
 
@@ -159,6 +188,15 @@ impl Conversation {
         }
         show_lines(lines, outputs);
     }
+}
+
+/// Returns when a turn was spoken, for a message.
+pub(crate) fn spoken_from_to(turn: MediaSpan) -> String {
+    let clock = |time: Duration| {
+        let seconds = time.as_secs();
+        format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    };
+    format!("the turn from {} to {}", clock(turn.start), clock(turn.end))
 }
 
 fn show_lines(lines: Vec<UserUtterance>, outputs: &mut Outputs) {

@@ -116,6 +116,8 @@ pub enum UserCommand {
     ChangeVoice(String),
     /// Change the speed of the assistant's voice, in percent of the normal one.
     ChangeSpeed(u32),
+    /// Mark this place in the captions.
+    Mark,
     /// A request that needs no endpoint.
     Local(LocalRequest),
     /// End the call.
@@ -287,6 +289,8 @@ pub enum Notice {
     Muted(bool),
     /// Volume of the speaker.
     Volume(Volume),
+    /// The user marked a place in live captions.
+    Mark(PlaceMark),
     /// The state of a device changed.
     Device(Direction, DeviceState),
     /// The available devices, on request.
@@ -306,6 +310,15 @@ pub enum Notice {
     Debug(String),
     /// The session is over.
     End(EndReason),
+}
+
+/// A place in the input that the user marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceMark {
+    /// Counts from 1.
+    pub number: u32,
+    /// Its media time.
+    pub at: Duration,
 }
 
 /// What was removed from the conversation.
@@ -389,6 +402,19 @@ pub struct SpokenTime {
     pub source: TimeSource,
     /// The stretches of speech that were detected in it.
     pub speech: Vec<MediaSpan>,
+    /// Parts of its transcript with their speakers, if the model tells them apart.
+    pub segments: Vec<SpokenSegment>,
+}
+
+/// A part of a transcript with its speaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpokenSegment {
+    /// Name or number of the speaker.
+    pub speaker: Option<String>,
+    /// Its text.
+    pub text: String,
+    /// When it is spoken, if the server reports it.
+    pub span: Option<MediaSpan>,
 }
 
 /// A stretch of the input by its own time: all audio of it counts, whatever was sent.

@@ -269,6 +269,7 @@ fn describe(output: &Output) -> Option<String> {
         Output::Show(Notice::Device(side, state)) => Some(format!("{side:?} {state:?}")),
         Output::Show(Notice::Devices(entries)) => Some(format!("{} devices", entries.len())),
         Output::Show(Notice::Echo(echo)) => Some(format!("echo {:?}", echo.mode)),
+        Output::Show(Notice::Mark(mark)) => Some(format!("mark {} at {:?}", mark.number, mark.at)),
         Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
         Output::Show(Notice::Volume(volume)) => Some(format!("shown volume {}", volume.percent())),
         Output::Show(Notice::End(_)) => None,

@@ -182,6 +182,11 @@ impl MediaTime {
         self.captured
     }
 
+    /// Returns the media time of the last sample that was captured.
+    pub(crate) fn now(&self) -> Duration {
+        self.rate.duration(self.captured)
+    }
+
     /// Returns when the turn was spoken that has become an item.
     pub(crate) fn take_turn(&mut self) -> SpokenTime {
         let fallback = DetectedTurn { start: self.last_end, end: None, source: TimeSource::Estimate };
@@ -190,7 +195,7 @@ impl MediaTime {
         self.last_end = end;
         let span = MediaSpan { start: self.rate.duration(turn.start), end: self.rate.duration(end) };
         let speech = self.speech.as_ref().map(|speech| speech.within(turn.start, end));
-        SpokenTime { span, source: turn.source, speech: speech.unwrap_or_default() }
+        SpokenTime { span, source: turn.source, speech: speech.unwrap_or_default(), segments: Vec::new() }
     }
 
     /// Notes that the captions up to a media time are final.

@@ -11,6 +11,7 @@ use crate::session::io::{
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::growing::GrowingText;
 use crate::ui::text::sanitize;
+use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
 
@@ -78,6 +79,8 @@ pub struct CallInfo {
     pub text_only: bool,
     /// Volume of the speaker at the start; none if the volume cannot be changed.
     pub volume: Option<Volume>,
+    /// Whether only the speech of the microphone is shown, as captions.
+    pub captions: bool,
 }
 
 /// What ends the user's turns.
@@ -151,6 +154,10 @@ pub enum SpeakerRole {
     Assistant,
     /// The program: a notice.
     Program,
+    /// Whoever is captioned.
+    Captioned,
+    /// The program: a place that the user marked in captions.
+    Mark,
 }
 
 /// A notice for the status row.
@@ -238,6 +245,7 @@ impl Model {
             Notice::Error { code, message } => {
                 self.report(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }
+            Notice::Mark(mark) => self.add_entry(at, SpeakerRole::Mark, wording::mark(*mark)),
             Notice::Info(message) => self.add_notice(at, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
@@ -295,10 +303,14 @@ impl Model {
         if self.entries.last().is_some_and(is_repeated) {
             return;
         }
+        self.add_entry(at, SpeakerRole::Program, text);
+    }
+
+    fn add_entry(&mut self, at: Duration, speaker: SpeakerRole, text: String) {
         let entry = TurnEntry {
             number: self.next_number(),
             item_id: String::new(),
-            speaker: SpeakerRole::Program,
+            speaker,
             at,
             played_bytes: text.len(),
             text,
@@ -310,13 +322,13 @@ impl Model {
     }
 
     fn update_user(&mut self, at: Duration, line: &UserUtterance) {
-        let text = sanitize::displayable(&line.text).into_owned();
+        let text = sanitize::displayable(&spoken_text(line)).into_owned();
         let position = self.position(&line.item_id);
         let (number, at) = self.identity(at, position);
         let entry = TurnEntry {
             number,
             item_id: line.item_id.clone(),
-            speaker: SpeakerRole::User,
+            speaker: if self.info.captions { SpeakerRole::Captioned } else { SpeakerRole::User },
             at,
             played_bytes: text.len(),
             text,
@@ -413,6 +425,13 @@ impl Model {
             |entry: &Arc<TurnEntry>| entry.item_id == item_id && entry.speaker != SpeakerRole::Program;
         self.entries.iter().rposition(is_item)
     }
+}
+
+/// Returns a text, divided by speakers if they are known.
+fn spoken_text(line: &UserUtterance) -> String {
+    let mut last = None;
+    let parts = spoken_parts(line);
+    parts.iter().map(|part| labelled(part, &mut last)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::captions::chinese::ChineseScript;
-use crate::captions::cue::{CueSpan, Passage, Timing, Turn};
+use crate::captions::cue::{CueSpan, Passage, TimedText, Timing, Turn};
 use crate::captions::format::CaptionWriter;
+use crate::captions::resume::Whole;
 use crate::captions::segmenter::Segmenter;
 use crate::session::io::{EndReason, MediaSpan, Notice, TimeSource, UserUtterance};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::sanitize::one_line;
+use crate::ui::text::speakers::{SpokenPart, spoken_parts};
 
 /// Less detected speech than this says nothing about when words are spoken.
 const MIN_SPEECH: Duration = Duration::from_millis(200);
@@ -52,10 +54,10 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
         }
     }
 
-    /// Continues a file whose last cue ends at `end`; turns that end before are not written again.
-    pub fn resumed_at(self, end: Duration) -> Self {
+    /// Continues a file; turns that end before its last cue are not written again.
+    pub fn resumed_at(self, Whole { bytes, end, .. }: Whole) -> Self {
         let segmenter = Segmenter::resumed_at(end);
-        Self { segmenter, resumed_at: end, last_end: end, is_headed: end > Duration::ZERO, ..self }
+        Self { segmenter, resumed_at: end, last_end: end, is_headed: bytes > 0, ..self }
     }
 
     fn user(&mut self, line: &UserUtterance) -> io::Result<()> {
@@ -73,8 +75,10 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
         if spoken.start + spoken.duration() / 2 < self.resumed_at {
             return Ok(());
         }
-        let passage = self.segmenter.push(turn);
-        self.write(passage)?;
+        for part in spoken_parts(line) {
+            let passage = self.segmenter.push(part_of(&turn, part));
+            self.write(passage)?;
+        }
         match self.release {
             CueRelease::AtOnce => self.finish(),
             CueRelease::BeforeNextTurn => Ok(()),
@@ -127,6 +131,11 @@ impl<F: NoticeWriter, W: Write> NoticeWriter for CaptionLines<F, W> {
         if let Notice::User(line) = notice {
             self.user(line)?;
         }
+        if let Notice::Mark(mark) = notice {
+            self.finish()?;
+            let text = self.writer.mark(mark.number, mark.at);
+            self.put(&text)?;
+        }
         if let Notice::End(reason) = notice {
             self.finish()?;
             if is_orderly(reason) {
@@ -153,8 +162,33 @@ impl<F: NoticeWriter> ScriptConverter<F> {
 impl<F: NoticeWriter> NoticeWriter for ScriptConverter<F> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         let Notice::User(line) = notice else { return self.inner.notice(at, notice) };
-        let text = self.script.convert(&line.text).into_owned();
-        self.inner.notice(at, &Notice::User(UserUtterance { text, ..line.clone() }))
+        let mut line = line.clone();
+        line.text = self.script.convert(&line.text).into_owned();
+        for segment in line.spoken.iter_mut().flat_map(|spoken| &mut spoken.segments) {
+            segment.text = self.script.convert(&segment.text).into_owned();
+        }
+        self.inner.notice(at, &Notice::User(line))
+    }
+}
+
+/// Returns what one speaker says of a turn.
+fn part_of(turn: &Turn, part: SpokenPart) -> Turn {
+    let SpokenPart { speaker, text, segments } = part;
+    let times: Vec<TimedText> = segments
+        .iter()
+        .filter_map(|segment| Some(TimedText { span: span(segment.span?), text: one_line(&segment.text) }))
+        .collect();
+    let is_timed = !times.is_empty() && times.len() == segments.len();
+    let span = match (times.first(), times.last()) {
+        (Some(first), Some(last)) if is_timed => CueSpan { start: first.span.start, end: last.span.end },
+        _ => turn.span,
+    };
+    Turn {
+        text: one_line(&text),
+        speaker: speaker.as_deref().map(one_line),
+        parts: if is_timed { times } else { Vec::new() },
+        span,
+        ..turn.clone()
     }
 }
 
@@ -189,7 +223,8 @@ fn timing(source: TimeSource) -> Timing {
 mod tests {
     use super::*;
     use crate::captions::format::Format;
-    use crate::session::io::SpokenTime;
+    use crate::captions::resume::last_whole;
+    use crate::session::io::{PlaceMark, SpokenSegment, SpokenTime};
 
     /// A presenter that shows nothing.
     struct Silent;
@@ -212,6 +247,7 @@ mod tests {
                 span: span(start, end),
                 source: TimeSource::Server,
                 speech: vec![span(start + 300, end - 200)],
+                segments: Vec::new(),
             }),
             has_failed: false,
         })
@@ -271,13 +307,58 @@ mod tests {
             CaptionWriter::resumed(Format::Srt, 7),
             CueRelease::BeforeNextTurn,
         )
-        .resumed_at(Duration::from_secs(10));
+        .resumed_at(Whole { bytes: 400, cues: 7, end: Duration::from_secs(10) });
         let notices = [
             caption("Old.", 8_000, 9_900),
             caption("New.", 11_000, 13_000),
             Notice::End(EndReason::InputEnded),
         ];
         assert_eq!(written(resumed, &notices), "8\n00:00:11,300 --> 00:00:12,800\nNew.\n\n");
+    }
+
+    #[test]
+    fn a_mark_is_written_where_a_format_has_room_for_it() {
+        let mark = Notice::Mark(PlaceMark { number: 1, at: Duration::from_millis(2_500) });
+        let notices = [caption("Before.", 0, 2_000), mark, caption("After.", 3_000, 5_000)];
+        let with = |format| written(new(format, CueRelease::AtOnce), &notices);
+        assert_eq!(with(Format::Text), "Before.\n--- mark 1, 00:00:02.500\nAfter.\n");
+        assert!(with(Format::Markdown).contains("Before.\n\n---\n\n**[00:00:02]** mark 1\n\n"));
+        assert!(with(Format::Vtt).contains("Before.\n\nNOTE mark 1, 00:00:02.500\n\n00:00:03.300 -->"));
+        assert!(with(Format::Jsonl).contains("\n{\"type\":\"mark\",\"number\":1,\"at_ms\":2500}\n"));
+        for format in [Format::Srt, Format::Lrc] {
+            assert!(!with(format).contains("mark"), "{format:?} shows all of its text");
+        }
+        for format in [Format::Vtt, Format::Jsonl] {
+            let file = with(format);
+            let whole = last_whole(format, file.as_bytes()).unwrap();
+            assert_eq!(
+                (whole.bytes, whole.cues),
+                (file.len() as u64, 2),
+                "{format:?} is continued after a mark"
+            );
+        }
+    }
+
+    #[test]
+    fn speakers_are_named_as_each_format_does() {
+        let segment = |speaker: &str, text: &str, (start, end)| SpokenSegment {
+            speaker: Some(speaker.to_owned()),
+            text: text.to_owned(),
+            span: Some(MediaSpan { start: Duration::from_millis(start), end: Duration::from_millis(end) }),
+        };
+        let Notice::User(mut line) = caption("Hello, is it you? Yes.", 0, 5_000) else {
+            panic!("it is a line")
+        };
+        line.spoken.as_mut().unwrap().segments =
+            vec![segment("Ann", "Hello, is it you?", (300, 2_000)), segment("Bob", "Yes.", (3_000, 4_000))];
+        let notices = [Notice::User(line), Notice::End(EndReason::InputEnded)];
+        let with = |format| written(new(format, CueRelease::AtOnce), &notices);
+        let cue = "1\n00:00:00,300 --> 00:00:02,000\nAnn: Hello, is it you?\n\n2\n00:00:03,000 --> ";
+        assert!(with(Format::Srt).starts_with(cue), "{}", with(Format::Srt));
+        assert!(with(Format::Srt).ends_with("\nBob: Yes.\n\n"));
+        assert!(with(Format::Vtt).contains("\n<v Ann>Hello, is it you?\n\n"));
+        assert_eq!(with(Format::Text), "Ann: Hello, is it you?\nBob: Yes.\n");
+        assert!(with(Format::Jsonl).contains("\"text\":\"Yes.\",\"speaker\":\"Bob\",\"timing\":\"server\""));
     }
 
     #[test]

@@ -61,9 +61,9 @@ pub fn export(model: &Model, format: ExportFormat) -> String {
 
 fn json_line(entry: &TurnEntry) -> String {
     let r#type = match entry.speaker {
-        SpeakerRole::User => "user",
+        SpeakerRole::User | SpeakerRole::Captioned => "user",
         SpeakerRole::Assistant => "assistant",
-        SpeakerRole::Program => "notice",
+        SpeakerRole::Program | SpeakerRole::Mark => "notice",
     };
     // Texts always have a representation in JSON.
     json::line(&ExportedTurn { r#type, text: &entry.text }).unwrap_or_default()
@@ -71,9 +71,9 @@ fn json_line(entry: &TurnEntry) -> String {
 
 fn name(entry: &TurnEntry) -> &'static str {
     match entry.speaker {
-        SpeakerRole::User => "You",
+        SpeakerRole::User | SpeakerRole::Captioned => "You",
         SpeakerRole::Assistant => "Assistant",
-        SpeakerRole::Program => "Notice",
+        SpeakerRole::Program | SpeakerRole::Mark => "Notice",
     }
 }
 

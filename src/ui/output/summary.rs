@@ -30,6 +30,7 @@ pub fn write(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<(
         writeln!(to, "{}", wording::latencies(&delay.all))?;
     }
     if let Some(end) = model.ended.as_ref().and_then(end) {
+        let end = if model.info.captions { end.replacen("call", "captions", 1) } else { end };
         let duration = model.duration().map(wording::minutes);
         let usage = model.usage.as_ref().filter(|_| model.info.text_only);
         let tokens =
@@ -74,7 +75,8 @@ fn line(entry: &TurnEntry) -> String {
     let speaker = match entry.speaker {
         SpeakerRole::User => "You:",
         SpeakerRole::Assistant => "Assistant:",
-        SpeakerRole::Program => "",
+        SpeakerRole::Program | SpeakerRole::Captioned => "",
+        SpeakerRole::Mark => "---",
     };
     let (played, unplayed) = entry.text.split_at(entry.unplayed_from());
     let (played, unplayed) = (played.trim(), unplayed.trim());

@@ -1,6 +1,7 @@
 //! Text: sanitizing, width and wrapping, wording of states.
 
 pub mod sanitize;
+pub mod speakers;
 pub mod growing;
 pub mod wrap;
 pub mod json;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::audio::api::{EchoMode, EchoReason, EchoStatus, Volume};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
-use crate::session::io::{ConnectionState, EndReason, Failure, Limit, TurnState, UsageReport};
+use crate::session::io::{ConnectionState, EndReason, Failure, Limit, PlaceMark, TurnState, UsageReport};
 use crate::ui::text::sanitize;
 
 /// Returns the state of a connection.
@@ -27,6 +27,25 @@ pub fn turn(turn: TurnState) -> &'static str {
         TurnState::Thinking => "thinking",
         TurnState::Assistant => "answering",
     }
+}
+
+/// Returns the state of live captions.
+pub fn captioning(turn: TurnState, muted: bool, is_waiting: bool) -> &'static str {
+    match turn {
+        _ if muted => "muted",
+        TurnState::User => "hearing speech",
+        TurnState::Listening | TurnState::Thinking | TurnState::Assistant if is_waiting => {
+            "waiting for the server"
+        }
+        TurnState::Listening | TurnState::Thinking | TurnState::Assistant => "listening",
+    }
+}
+
+/// Returns a mark with its media time.
+pub fn mark(mark: PlaceMark) -> String {
+    let seconds = mark.at.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("mark {}, {hours:02}:{minutes:02}:{seconds:02}", mark.number)
 }
 
 /// Returns the state of the turn with `--vad off`, where nothing is sent before the user begins.

@@ -32,6 +32,9 @@ const MIC_WIDTH: usize = 6;
 /// Fewest columns between the state and the facts.
 const GAP: usize = 2;
 
+/// Captions that may be unfinished at a time, at most.
+const RECENT: usize = 16;
+
 const SEPARATOR: &str = " · ";
 
 /// A value in the header.
@@ -113,6 +116,10 @@ fn state(scene: &ScreenState) -> String {
 }
 
 fn turn(model: &Model, now: Duration) -> String {
+    if model.info.captions {
+        let is_waiting = model.entries.iter().rev().take(RECENT).any(|entry| !entry.is_final);
+        return wording::captioning(model.turn, model.muted, is_waiting).to_owned();
+    }
     let is_manual = model.info.manual_turns || model.info.text_only;
     let turn = if is_manual { wording::manual_turn(model.turn) } else { wording::turn(model.turn) };
     match (model.turn, now.saturating_sub(model.turn_at).as_secs()) {

@@ -74,6 +74,9 @@ fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
         HelpPage::Keys => {}
         HelpPage::Commands => return slash::help(SlashContext { has_audio: !text_only, has_screen: true }),
     }
+    if scene.model.info.captions {
+        return CAPTIONS.into_iter().map(|(key, action)| (key.to_owned(), action)).collect();
+    }
     let audio = audio_keys(scene);
     let (leaving, audio) =
         if text_only { (&TEXT_LEAVING[..], &[][..]) } else { (&CALL_LEAVING[..], &audio[..]) };
@@ -81,6 +84,18 @@ fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
     let keys = [leaving, audio, &EDITING, devices].concat();
     keys.into_iter().map(|(key, action)| (key.to_owned(), action)).collect()
 }
+
+/// Keys of live captions.
+const CAPTIONS: [(&str, &str); 8] = [
+    ("Ctrl-C, Q", "end; again: without the last caption"),
+    ("M, Enter", "mark this place"),
+    ("Space, Ctrl-T", "mute or unmute the microphone"),
+    ("PgUp, PgDn, arrows", "scroll"),
+    ("Home, End", "scroll to the beginning, end"),
+    ("F2", "choose the microphone"),
+    ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
+    ("F1, ?", "show this help"),
+];
 
 /// Keys that end a text chat.
 const TEXT_LEAVING: [(&str, &str); 2] =

@@ -6,6 +6,9 @@ use crate::ui::view::input;
 use crate::ui::view::state::ScreenState;
 use crate::ui::view::status;
 
+/// Widest captions, with their margin.
+const CAPTION_COLUMNS: u16 = 62;
+
 /// Areas of a screen; omitted ones have no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScreenLayout {
@@ -30,7 +33,10 @@ impl ScreenLayout {
     pub fn of(area: Rect, scene: &ScreenState) -> Self {
         let height = area.height;
         let from = |least: u16| u16::from(height >= least);
-        let typed = input::rows(scene, area.width, (height / 4).clamp(1, 6)) * from(2);
+        let typed = match scene.model.info.captions {
+            true => 0,
+            false => input::rows(scene, area.width, (height / 4).clamp(1, 6)) * from(2),
+        };
         let status_rows = from(5) * status::rows(scene, area.width).min(height / 5);
         let rule = from(14);
         let meters = if scene.model.info.text_only { 0 } else { from(6) };
@@ -54,6 +60,13 @@ impl ScreenLayout {
 
     fn with_bottom(self, [rule, meters, input, hints]: [Rect; 4]) -> Self {
         Self { rules: [self.rules[0], rule], meters, input, hints, ..self }
+    }
+
+    /// Returns the area of captions: a column in the middle, since long lines are hard to read along.
+    pub fn captions(&self) -> Rect {
+        let width = self.conversation.width.min(CAPTION_COLUMNS);
+        let left = (self.conversation.width - width) / 2;
+        Rect { x: self.conversation.x + left, width, ..self.conversation }
     }
 
     /// Returns the area that popups may cover: everything between the header and the hints.

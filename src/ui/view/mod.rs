@@ -32,7 +32,9 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState, conversation: &mut Conversat
     let layout = ScreenLayout::of(frame.area(), scene);
     header::draw(frame, layout.header, scene);
     draw_rules(frame, &layout, scene);
-    let drawn = conversation::draw(frame, layout.conversation, scene, conversation);
+    let is_captions = scene.model.info.captions;
+    let text = if is_captions { layout.captions() } else { layout.conversation };
+    let drawn = conversation::draw(frame, text, scene, conversation);
     status::draw(frame, layout.status, scene);
     if layout.meters.height > 0 && layout.meters.width >= meter::MIN_WIDTH {
         meter::draw(frame, layout.meters, scene);
@@ -44,7 +46,9 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState, conversation: &mut Conversat
         help::draw_hint(frame, layout.hints, scene);
         help::draw(frame, layout.popup_area(), scene);
     } else {
-        input::draw(frame, layout.input, scene);
+        if !is_captions {
+            input::draw(frame, layout.input, scene);
+        }
         draw_hints(frame, layout.hints, scene);
     }
     scene.theme.charset.apply(frame.buffer_mut());
@@ -97,7 +101,19 @@ fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
             ("/", "commands"),
         ];
     }
-    let mute = ("Ctrl-T", if model.muted { "unmute" } else { "mute" });
+    let mute = if model.muted { "unmute" } else { "mute" };
+    if model.info.captions {
+        let scroll = ("PgUp", "scroll");
+        return [
+            ("Ctrl-C", "end"),
+            ("M", "mark"),
+            ("Space", mute),
+            ("F1", "help"),
+            scroll,
+            ("F2", "microphone"),
+        ];
+    }
+    let mute = ("Ctrl-T", mute);
     let [first, second] = [("Ctrl-C", "end"), ("F1", "help")];
     let [stop, send] = [("Esc", "stop"), ("Enter", "send")];
     if !model.info.manual_turns {

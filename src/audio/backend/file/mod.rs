@@ -118,9 +118,10 @@ impl SampleSource {
         }
         let name = path.display().to_string();
         if !metadata.is_file() {
-            return Self::pipe(file, name);
+            return Self::pipe(file, name, selection);
         }
-        let is_media = PeekedSource::peek(&mut file).map_err(bad_input)?.is_media();
+        let is_media =
+            selection.raw.is_none() && PeekedSource::peek(&mut file).map_err(bad_input)?.is_media();
         file.rewind().map_err(open_input)?;
         let (source, duration) = if is_media {
             let media = MediaReader::of_file(file, selection);
@@ -128,7 +129,11 @@ impl SampleSource {
             let duration = media.duration();
             (FormatReader::Media(Box::new(media)), duration)
         } else {
-            let mut pcm = open_pcm(file, path, metadata.len()).map_err(bad_input)?;
+            let pcm = match selection.raw {
+                Some(format) => AudioReader::raw(file, format),
+                None => open_pcm(file, path, metadata.len()),
+            };
+            let mut pcm = pcm.map_err(bad_input)?;
             pcm.select(selection).map_err(AudioFileError::from).map_err(bad_input)?;
             let duration = pcm.duration(metadata.len());
             (FormatReader::Pcm(Box::new(pcm)), Some(duration))
@@ -145,21 +150,25 @@ impl SampleSource {
     }
 
     /// Starts to read standard input on its own thread, which may run until the process ends.
-    pub(crate) fn stdin() -> Result<Self, AudioError> {
+    pub(crate) fn stdin(selection: TrackSelection) -> Result<Self, AudioError> {
         if io::stdin().is_terminal() {
             return Err(AudioError::Terminal(Direction::Input));
         }
-        Self::pipe(io::stdin(), "standard input".to_owned())
+        Self::pipe(io::stdin(), "standard input".to_owned(), selection)
     }
 
     /// Starts to read a pipe on its own thread.
-    pub(crate) fn pipe(source: impl Read + Send + Sync + 'static, name: String) -> Result<Self, AudioError> {
+    pub(crate) fn pipe(
+        source: impl Read + Send + Sync + 'static,
+        name: String,
+        selection: TrackSelection,
+    ) -> Result<Self, AudioError> {
         let (pieces, receiver) = sync_channel(PIPE_PIECES);
         // Detached: nothing can interrupt its read, and it holds nothing to close.
         thread::Builder::new()
             .name("pipe".to_owned())
             .spawn(move || {
-                if let Err(error) = read_pipe(source, &pieces) {
+                if let Err(error) = read_pipe(source, &pieces, selection) {
                     let _ = pieces.send(PipeChunk::Failed(error));
                 }
             })
@@ -281,6 +290,7 @@ impl<S> ReadBuffer<S> {
                 format!("{}; convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -", self.failure(error))
             }
             AudioFileError::Unrecognized
+            | AudioFileError::HasHeader(_)
             | AudioFileError::NotAudio(_)
             | AudioFileError::Broken(_)
             | AudioFileError::Media(_)
@@ -335,13 +345,18 @@ fn receive_piece(pieces: &mut Receiver<PipeChunk>, samples: &mut Vec<f32>) -> Re
 fn read_pipe(
     source: impl Read + Send + Sync + 'static,
     pieces: &SyncSender<PipeChunk>,
+    selection: TrackSelection,
 ) -> Result<(), AudioFileError> {
     let source = PeekedSource::peek(source)?;
-    let mut reader = if source.is_media() {
-        let media = MediaReader::of_pipe(source, TrackSelection::default())?;
-        FormatReader::Media(Box::new(media))
+    let mut reader = if selection.raw.is_none() && source.is_media() {
+        FormatReader::Media(Box::new(MediaReader::of_pipe(source, selection)?))
     } else {
-        FormatReader::Pcm(Box::new(AudioReader::or_raw(source)?))
+        let mut pcm = match selection.raw {
+            Some(format) => AudioReader::raw(source, format)?,
+            None => AudioReader::or_raw(source)?,
+        };
+        pcm.select(selection)?;
+        FormatReader::Pcm(Box::new(pcm))
     };
     let mut resampler = Resampler::new(reader.rate(), PIPE_RATE);
     let mut input = Vec::new();

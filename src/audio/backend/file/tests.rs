@@ -22,7 +22,7 @@ fn wav(rate: SampleRate, samples: &[i16]) -> Vec<u8> {
 }
 
 fn pipe(source: impl Read + Send + Sync + 'static) -> SampleSource {
-    SampleSource::pipe(source, "standard input".to_owned()).unwrap()
+    SampleSource::pipe(source, "standard input".to_owned(), TrackSelection::default()).unwrap()
 }
 
 /// The result of an input.

@@ -2,6 +2,7 @@
 
 mod au;
 mod layout;
+mod raw;
 mod refusals;
 mod wav;
 

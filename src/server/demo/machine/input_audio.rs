@@ -180,8 +180,10 @@ impl Machine {
         let transcript = measurement.transcript();
         let item = user_item(item_id.clone());
         let samples = pcm.len() as u64;
+        // A session that only transcribes plays nothing back.
+        let is_kept = self.setup.peer.kind == SessionKind::Realtime;
         let entry = ConversationEntry {
-            pcm: Arc::from(pcm),
+            pcm: if is_kept { Arc::from(pcm) } else { Arc::default() },
             measurement: Some(measurement),
             samples,
             ..ConversationEntry::written(item.clone())

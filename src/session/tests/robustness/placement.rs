@@ -446,6 +446,8 @@ fn held_captions_are_shown_when_the_call_ends() {
         call.server(event);
     }
     call.user(UserCommand::HangUp(EndReason::User));
+    assert!(!call.story().contains(&"user \"Second.\"".to_owned()), "the first may still come");
+    call.user(UserCommand::HangUp(EndReason::User));
     assert!(call.story().contains(&"user \"Second.\"".to_owned()));
 }
 

@@ -7,3 +7,5 @@ mod interruption;
 mod ducking;
 mod piped_lines;
 mod devices;
+mod live_captions;
+mod missing_captions;

@@ -1,5 +1,6 @@
 //! Key bindings: maps keys to commands; pure, without a terminal.
 
+mod captions;
 mod submit;
 
 use std::time::Duration;
@@ -58,6 +59,9 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
         // Any key closes the help and does nothing else, so that no command is sent by mistake.
         editor.help = false;
         return None;
+    }
+    if model.info.captions {
+        return captions::command(key, model, editor);
     }
     if editor.history.query().is_some() && search_key(key, editor) {
         return None;

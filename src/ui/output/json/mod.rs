@@ -108,6 +108,7 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
             | Notice::Delay(_)
             | Notice::Muted(_)
             | Notice::Volume(_)
+            | Notice::Mark(_)
             | Notice::Echo(_)
             | Notice::Error { .. }
             | Notice::Info(_)
@@ -200,6 +201,10 @@ enum JsonBody {
     Volume {
         percent: u8,
     },
+    Mark {
+        number: u32,
+        media_ms: u64,
+    },
     Removed {
         item_id: Option<String>,
     },
@@ -289,6 +294,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::Delay(_) => "latency",
         Notice::Muted(_) => "muted",
         Notice::Volume(_) => "volume",
+        Notice::Mark(_) => "mark",
         Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
         Notice::Info(_) => "info",
@@ -315,6 +321,10 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
             state: devices::word(state),
             name: clean(devices::name(state)),
             message: devices::state(*side, state).1,
+        },
+        Notice::Mark(mark) => JsonBody::Mark {
+            number: mark.number,
+            media_ms: u64::try_from(mark.at.as_millis()).unwrap_or(u64::MAX),
         },
         Notice::Devices(entries) => JsonBody::Devices { devices: entries.iter().map(choice).collect() },
         Notice::Delay(report) => delay(&report.last),

@@ -15,6 +15,7 @@ use crate::ui::model::CallInfo;
 use crate::ui::output::presenter::{AnswerWriter, NoticeWriter};
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::sanitize::{Sanitizer, one_line, sanitize};
+use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
 
@@ -63,6 +64,8 @@ pub struct PlainLines<W, S> {
     manual_turn: Option<TurnState>,
     /// Notices that arrived within an answer's line.
     pending: Vec<String>,
+    /// Who spoke last in captions.
+    speaker: Option<String>,
 }
 
 /// Spoken turns without a caption. A caption may arrive after the answer was written, and lines are never
@@ -164,6 +167,7 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
             heading: None,
             manual_turn: None,
             pending: Vec::new(),
+            speaker: None,
         }
     }
 
@@ -225,7 +229,11 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
                 self.line(&format!("{speaker}: {}", paragraphs(&line.text)))
             }
             PlainStyle::Transcribe if self.written.insert(line.item_id.clone()) => {
-                self.line(&one_line(&line.text))
+                for part in spoken_parts(line) {
+                    let text = labelled(&part, &mut self.speaker);
+                    self.line(&one_line(&text))?;
+                }
+                Ok(())
             }
             PlainStyle::Talk | PlainStyle::Chat | PlainStyle::Transcribe => Ok(()),
         }
@@ -394,6 +402,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
             },
             // What was said stays on the terminal.
             Notice::Removed(_) => {}
+            Notice::Mark(mark) => return self.line(&format!("--- {}", wording::mark(*mark))),
             Notice::Devices(entries) => self.devices(entries),
             Notice::Echo(echo) => self.echo(echo),
             Notice::Delay(report) => self.delays = Some(report.all),

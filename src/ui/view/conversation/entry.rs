@@ -19,6 +19,9 @@ const BAR: &str = "▌ ";
 /// Mark of a notice, as wide as the bar.
 const NOTICE_MARK: &str = "· ";
 
+/// Sign of a marked place, as wide as the bar.
+const PLACE_MARK: &str = "► ";
+
 /// Columns of the bar or mark.
 pub(super) const BAR_WIDTH: usize = 2;
 
@@ -107,6 +110,8 @@ impl EntryRows {
             SpeakerRole::User => (BAR, BAR, theme.user),
             SpeakerRole::Assistant => (BAR, BAR, theme.assistant),
             SpeakerRole::Program => (NOTICE_MARK, "  ", theme.dim),
+            SpeakerRole::Captioned => ("  ", "  ", theme.dim),
+            SpeakerRole::Mark => (PLACE_MARK, "  ", theme.strong),
         };
         for (at, row) in rows.iter_mut().enumerate() {
             let mark = if range.start + at == 0 { first } else { other };
@@ -118,7 +123,9 @@ impl EntryRows {
     fn lay_out(&mut self, columns: usize, theme: &Theme) {
         let entry = &self.entry;
         let body = match entry.speaker {
-            SpeakerRole::User | SpeakerRole::Program => Body::Plain(wrap(entry.text.trim_end(), columns)),
+            SpeakerRole::User | SpeakerRole::Program | SpeakerRole::Captioned | SpeakerRole::Mark => {
+                Body::Plain(wrap(entry.text.trim_end(), columns))
+            }
             SpeakerRole::Assistant => {
                 let layout = markdown::layout(columns, theme);
                 let mut document = match self.body.take() {
@@ -148,15 +155,22 @@ impl EntryRows {
             (suffix, if fits { SuffixPlace::Behind } else { SuffixPlace::Below })
         });
         let below = usize::from(matches!(self.suffix, Some((_, SuffixPlace::Below))));
-        self.height = usize::from(self.entry.speaker != SpeakerRole::Program) + text_rows + below;
+        self.height = usize::from(self.has_label()) + text_rows + below;
     }
 
-    /// Returns the row that names the side; a notice has none.
+    fn has_label(&self) -> bool {
+        match self.entry.speaker {
+            SpeakerRole::User | SpeakerRole::Assistant => true,
+            SpeakerRole::Program | SpeakerRole::Captioned | SpeakerRole::Mark => false,
+        }
+    }
+
+    /// Returns the row that names the side; notices and captions have none.
     fn label(&self, columns: usize, (theme, clock): (&Theme, &str)) -> Option<Line<'static>> {
         let (name, style) = match self.entry.speaker {
             SpeakerRole::User => ("You", theme.user),
             SpeakerRole::Assistant => ("Assistant", theme.assistant),
-            SpeakerRole::Program => return None,
+            SpeakerRole::Program | SpeakerRole::Captioned | SpeakerRole::Mark => return None,
         };
         let mut line = Line::from(Span::styled(name, style.patch(theme.strong)));
         let gap = columns.saturating_sub(width(name) + width(clock));
@@ -178,6 +192,8 @@ impl EntryRows {
     fn text(&self, range: Range<usize>, theme: &Theme) -> Vec<Line<'static>> {
         let style = match self.entry.speaker {
             SpeakerRole::User | SpeakerRole::Assistant => Style::new(),
+            SpeakerRole::Captioned if !self.entry.is_final => Style::new(),
+            SpeakerRole::Captioned | SpeakerRole::Mark => theme.strong,
             SpeakerRole::Program => theme.dim,
         };
         match &self.body {
@@ -203,7 +219,8 @@ impl EntryRows {
 /// Returns the words behind the text: not every terminal can strike out.
 fn suffix(entry: &TurnEntry) -> Option<&'static str> {
     match entry.speaker {
-        SpeakerRole::Program => None,
+        SpeakerRole::Program | SpeakerRole::Mark => None,
+        SpeakerRole::Captioned => (!entry.is_final).then_some("…"),
         SpeakerRole::User | SpeakerRole::Assistant if entry.unplayed_from() < entry.text.len() => {
             Some("(not heard)")
         }

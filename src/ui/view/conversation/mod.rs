@@ -262,6 +262,7 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
             }
         }
         (ConnectionState::Live, true) if model.info.text_only => "Type a message and press Enter.",
+        (ConnectionState::Live, true) if model.info.captions => "Speak: captions appear here.",
         (ConnectionState::Live, true) if model.info.demo => "Built-in demo. Speak, or type and press Enter.",
         (ConnectionState::Live, true) => "Speak, or type and press Enter.",
         (

@@ -74,7 +74,8 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let numbers = if area.width >= MIN_FOR_NUMBERS { NUMBERS } else { 0 };
     let width = usize::from(area.width.saturating_sub(FIXED + numbers) / 2).min(MAX_WIDTH);
     let (theme, live) = (scene.theme, scene.live);
-    let mut spans = vec![Span::raw(" You ")];
+    let is_captions = scene.model.info.captions;
+    let mut spans = vec![Span::raw(if is_captions { " Mic " } else { " You " })];
     if scene.model.muted {
         spans.push(Span::styled(format!("{:width$}", "MUTED"), theme.dim));
     } else {
@@ -89,10 +90,14 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if numbers > 0 {
         spans.push(Span::styled(format!(" {word:10}"), style));
     }
-    spans.push(Span::raw(if numbers > 0 { " Assistant " } else { "   Assistant " }));
-    spans.extend(bar(live.output, width, (theme.assistant, theme.dim), theme.charset));
+    if !is_captions {
+        spans.push(Span::raw(if numbers > 0 { " Assistant " } else { "   Assistant " }));
+        spans.extend(bar(live.output, width, (theme.assistant, theme.dim), theme.charset));
+        if numbers > 0 {
+            spans.push(Span::styled(format!(" {:6}  ", decibels(live.output.peak_dbfs)), theme.dim));
+        }
+    }
     if numbers > 0 {
-        spans.push(Span::styled(format!(" {:6}  ", decibels(live.output.peak_dbfs)), theme.dim));
         let used: usize = spans.iter().map(|span| text_width(&span.content)).sum();
         let room = usize::from(area.width).saturating_sub(used + 1);
         if room >= MIN_WAVE && theme.motion == Motion::Normal {

@@ -1,5 +1,6 @@
 //! Sample calls for drawing tests.
 
+mod captions;
 mod header_row;
 mod promises;
 mod screens;
