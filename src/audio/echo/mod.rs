@@ -150,7 +150,9 @@ impl EchoControl {
 
     /// Takes the next block of the far end.
     pub(crate) fn render(&mut self, block: &Block) {
-        self.gaps.rendered();
+        if !self.gaps.rendered() {
+            return;
+        }
         if block.iter().any(|sample| sample.abs() > ACTIVE) {
             if self.silent_for >= LONG_SILENCE {
                 self.convergence.restart();
@@ -250,7 +252,6 @@ impl EchoControl {
         match gap {
             Gap::Speaker(blocks) => (0..blocks).for_each(|_| canceller.render(&[0.0; BLOCK], false)),
             Gap::Microphone(blocks) => (0..blocks).for_each(|_| canceller.skip()),
-            Gap::Unknown => {}
         }
     }
 
