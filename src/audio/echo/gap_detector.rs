@@ -19,7 +19,7 @@ const LATE: u32 = 10;
 
 /// Lost blocks, to be replaced by silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gap {
+pub(super) enum LostBlocks {
     Speaker(i32),
     Microphone(i32),
 }
@@ -52,7 +52,7 @@ impl GapDetector {
     }
 
     /// Counts a captured block, and returns the gap before it, which counts as replaced.
-    pub(super) fn captured(&mut self) -> Option<Gap> {
+    pub(super) fn captured(&mut self) -> Option<LostBlocks> {
         let (low, high) = self.usual.unwrap_or((self.offset, self.offset));
         let jump = self.offset - self.offset.clamp(low, high);
         self.offset -= jump;
@@ -66,8 +66,8 @@ impl GapDetector {
         self.offset -= 1;
         match jump {
             0 => None,
-            1.. => Some(Gap::Microphone(jump)),
-            _ => Some(Gap::Speaker(-jump)),
+            1.. => Some(LostBlocks::Microphone(jump)),
+            _ => Some(LostBlocks::Speaker(-jump)),
         }
     }
 
@@ -104,7 +104,7 @@ mod tests {
         group: u32,
         is_rendered: impl Fn(u32) -> bool,
         is_captured: impl Fn(u32) -> bool,
-    ) -> Vec<(u32, Gap)> {
+    ) -> Vec<(u32, LostBlocks)> {
         let tick = |tick: u32| {
             if tick % group == group - 1 && is_rendered(tick) {
                 (0..group).for_each(|_| assert!(detector.rendered()));
@@ -119,7 +119,7 @@ mod tests {
     fn an_underrun_behind_the_callback_is_replaced_block_by_block() {
         let is_rendered = |tick| !(100..104).contains(&tick);
         let found = gaps(&mut GapDetector::default(), 1, is_rendered, |_| true);
-        assert_eq!(found, [100, 101, 102, 103].map(|tick| (tick, Gap::Speaker(1))));
+        assert_eq!(found, [100, 101, 102, 103].map(|tick| (tick, LostBlocks::Speaker(1))));
         let found = gaps(&mut GapDetector::default(), 2, is_rendered, |_| true);
         assert_eq!(found.len(), 4, "{found:?}");
     }
@@ -129,7 +129,7 @@ mod tests {
         for lost in 1..6 {
             let is_captured = |tick| !(101..101 + lost).contains(&tick);
             let found = gaps(&mut GapDetector::default(), 1, |_| true, is_captured);
-            assert_eq!(found, [(101 + lost, Gap::Microphone(lost.cast_signed()))]);
+            assert_eq!(found, [(101 + lost, LostBlocks::Microphone(lost.cast_signed()))]);
         }
     }
 
@@ -145,8 +145,8 @@ mod tests {
             };
             unused += (0..arriving).filter(|_| !detector.rendered()).count();
             match detector.captured() {
-                Some(Gap::Speaker(blocks)) => replaced += blocks,
-                Some(Gap::Microphone(_)) => panic!("nothing of it is lost"),
+                Some(LostBlocks::Speaker(blocks)) => replaced += blocks,
+                Some(LostBlocks::Microphone(_)) => panic!("nothing of it is lost"),
                 None => {}
             }
         }

@@ -24,7 +24,7 @@ use crate::audio::echo::auto_mode::AutoEchoMode;
 use crate::audio::echo::block::{BLOCK, BLOCK_TIME, Block, power};
 use crate::audio::echo::canceller::{Canceller, CancellerOutput};
 use crate::audio::echo::convergence::Convergence;
-use crate::audio::echo::gap_detector::{Gap, GapDetector};
+use crate::audio::echo::gap_detector::{GapDetector, LostBlocks};
 use crate::audio::echo::meter::{EchoMeter, Measurement};
 use crate::audio::echo::mic_gate::MicGate;
 use crate::audio::echo::residual::{ResidualMonitor, ResidualSignal};
@@ -244,14 +244,14 @@ impl EchoControl {
     }
 
     /// Replaces lost blocks by silence, so that the echo path of the canceller does not change.
-    fn realign(&mut self, gap: Gap) {
+    fn realign(&mut self, gap: LostBlocks) {
         if self.is_far_end_active() {
             self.convergence.restart();
         }
         let Some(canceller) = &mut self.canceller else { return };
         match gap {
-            Gap::Speaker(blocks) => (0..blocks).for_each(|_| canceller.render(&[0.0; BLOCK], false)),
-            Gap::Microphone(blocks) => (0..blocks).for_each(|_| canceller.skip()),
+            LostBlocks::Speaker(blocks) => (0..blocks).for_each(|_| canceller.render(&[0.0; BLOCK], false)),
+            LostBlocks::Microphone(blocks) => (0..blocks).for_each(|_| canceller.skip()),
         }
     }
 
