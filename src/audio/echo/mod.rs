@@ -24,7 +24,7 @@ use crate::audio::echo::auto_mode::AutoEchoMode;
 use crate::audio::echo::block::{BLOCK, BLOCK_TIME, Block, power};
 use crate::audio::echo::canceller::{Canceller, CancellerOutput};
 use crate::audio::echo::convergence::Convergence;
-use crate::audio::echo::gap_detector::{Gap, GapDetector};
+use crate::audio::echo::gap_detector::{GapDetector, LostBlocks};
 use crate::audio::echo::meter::{EchoMeter, Measurement};
 use crate::audio::echo::mic_gate::MicGate;
 use crate::audio::echo::residual::{ResidualMonitor, ResidualSignal};
@@ -150,7 +150,9 @@ impl EchoControl {
 
     /// Takes the next block of the far end.
     pub(crate) fn render(&mut self, block: &Block) {
-        self.gaps.rendered();
+        if !self.gaps.rendered() {
+            return;
+        }
         if block.iter().any(|sample| sample.abs() > ACTIVE) {
             if self.silent_for >= LONG_SILENCE {
                 self.convergence.restart();
@@ -242,15 +244,14 @@ impl EchoControl {
     }
 
     /// Replaces lost blocks by silence, so that the echo path of the canceller does not change.
-    fn realign(&mut self, gap: Gap) {
+    fn realign(&mut self, gap: LostBlocks) {
         if self.is_far_end_active() {
             self.convergence.restart();
         }
         let Some(canceller) = &mut self.canceller else { return };
         match gap {
-            Gap::Speaker(blocks) => (0..blocks).for_each(|_| canceller.render(&[0.0; BLOCK], false)),
-            Gap::Microphone(blocks) => (0..blocks).for_each(|_| canceller.skip()),
-            Gap::Unknown => {}
+            LostBlocks::Speaker(blocks) => (0..blocks).for_each(|_| canceller.render(&[0.0; BLOCK], false)),
+            LostBlocks::Microphone(blocks) => (0..blocks).for_each(|_| canceller.skip()),
         }
     }
 

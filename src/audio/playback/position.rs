@@ -147,9 +147,10 @@ impl ClipSpan {
     /// Moves added samples that were taken to `stretched`.
     fn settle(&mut self, taken: u64) {
         let taken = self.taken(taken);
-        while let Some((_, more)) =
-            self.pending.pop_front_if(|(at, more)| at.saturating_add_signed((*more).max(0)) <= taken)
+        while let Some(&(at, more)) = self.pending.front()
+            && at.saturating_add_signed(more.max(0)) <= taken
         {
+            self.pending.pop_front();
             self.stretched += more;
         }
     }
