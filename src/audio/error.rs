@@ -141,6 +141,9 @@ impl AudioError {
             Self::BadInput { source: AudioFileError::HasHeader(_), .. } => {
                 Some("leave out --rate, --channels and --format-in")
             }
+            Self::BadInput { source: AudioFileError::Unrecognized, .. } => Some(
+                "describe raw audio by --rate, --channels and --format-in; convert others: ffmpeg -i FILE -f wav - | rtvoice transcribe -",
+            ),
             Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {
                 files::hint(source).or(Some("check the name and that you may read it"))

@@ -9,7 +9,7 @@ use symphonia::core::errors::{Result, decode_error};
 use symphonia::core::packet::PacketRef;
 use symphonia::core::units::TimeBase;
 
-use crate::dsp::media_file::MediaError;
+use crate::dsp::media_file::error::MediaError;
 
 /// The rate of the decoder, and the unit of the pre-skip (RFC 7845, section 4.2).
 const RATE: u32 = 48_000;

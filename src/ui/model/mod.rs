@@ -405,7 +405,7 @@ impl Model {
             (None, None) => return self.entries.len(),
         };
         let is_earlier = |entry: &&Arc<TurnEntry>| {
-            entry.speaker == SpeakerRole::Program
+            matches!(entry.speaker, SpeakerRole::Program | SpeakerRole::Mark)
                 && match speech_after {
                     Some(EntryPosition::After(number)) => entry.number <= number,
                     Some(EntryPosition::Start) => false,

@@ -90,14 +90,3 @@ fn captions_that_cannot_be_written_are_a_failure_that_names_the_file() {
     let missing = with("no/such/folder/talk.srt");
     assert!(failure(&missing, 4).contains("cannot write no/such/folder/talk.srt"), "{}", missing.stderr);
 }
-
-#[test]
-fn a_model_that_is_refused_stops_all_files_with_one_sentence() {
-    let program = demo("a.wav b.wav --output-dir out --model nonsense");
-    for name in ["a.wav", "b.wav"] {
-        speech::write_plain(&program.file(name), &speech::short());
-    }
-    let outcome = program.run();
-    assert_eq!(outcome.code, Some(6), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("nonsense") && outcome.stderr.contains("hint: "), "{}", outcome.stderr);
-}

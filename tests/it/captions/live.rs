@@ -41,7 +41,7 @@ fn live_captions_have_a_screen_with_marks_that_ends_normally_by_ctrl_c() {
 #[test]
 fn ctrl_c_ends_live_captions_normally_without_a_screen_too() {
     let run = silent("--json").start();
-    run.wait_for_json(LIMIT, |line| line["type"] == "speak_now");
+    run.wait_for_json(LIMIT, "speak_now", |_| true);
     run.signal(Signal::INT);
     run.wait(LIMIT).expect_code(0);
 }

@@ -66,7 +66,7 @@ fn assert_same(file: &str, whole: &str, seed: u64) {
 }
 
 #[test]
-fn a_run_that_is_killed_at_any_moment_resumes_to_the_undisturbed_file() {
+fn a_run_that_is_killed_at_any_moment_resumes_to_the_cues_of_an_undisturbed_one() {
     let talk = talk();
     let undisturbed = [Format::Srt, Format::Vtt].map(|format| (format, undisturbed(&talk, format)));
     for (seed, (format, (whole, steps))) in (0..MOMENTS).zip(undisturbed.iter().cycle()) {
@@ -84,7 +84,7 @@ fn a_run_that_is_killed_at_any_moment_resumes_to_the_undisturbed_file() {
 }
 
 #[test]
-fn a_connection_that_is_cut_at_any_moment_leaves_the_undisturbed_file() {
+fn a_connection_that_is_cut_at_any_moment_leaves_the_cues_of_an_undisturbed_run() {
     let talk = talk();
     let undisturbed = [Format::Srt, Format::Vtt].map(|format| (format, undisturbed(&talk, format)));
     for (seed, (format, (whole, steps))) in (0..MOMENTS).zip(undisturbed.iter().cycle()) {

@@ -4,7 +4,6 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::session::io::{EndReason, UserCommand};
 use crate::ui::input::editor::{Editor, HelpPage};
-use crate::ui::input::keys::show_devices;
 use crate::ui::model::Model;
 
 /// Handles one key.
@@ -25,7 +24,10 @@ pub(super) fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Opt
         (_, Some('m')) | (KeyCode::Enter, _) => return Some(UserCommand::Mark),
         (_, Some(' ')) => return Some(UserCommand::SetMuted(!model.muted)),
         (_, Some('?')) | (KeyCode::F(1), _) => editor.show_help(HelpPage::Keys),
-        (KeyCode::F(2), _) => return Some(show_devices(editor)),
+        (KeyCode::F(2), _) => {
+            editor.picker = Some(0);
+            return Some(UserCommand::ListDevices);
+        }
         (KeyCode::PageUp, _) => editor.scroll = editor.scroll.saturating_add(page),
         (KeyCode::PageDown, _) => editor.scroll = editor.scroll.saturating_sub(page),
         (KeyCode::Up, _) => editor.scroll = editor.scroll.saturating_add(1),
