@@ -78,6 +78,13 @@ pub struct CallInfo {
     pub text_only: bool,
 }
 
+impl CallInfo {
+    /// Returns what takes place, for messages.
+    pub fn subject(&self) -> &'static str {
+        if self.text_only { wording::CONVERSATION } else { wording::CALL }
+    }
+}
+
 /// What ends the user's turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnDetectionKind {
