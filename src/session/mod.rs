@@ -169,7 +169,8 @@ impl Session {
             self.hang_up(now, reason);
         }
         if self.connection.is_live() {
-            self.turns.update_state(&self.responses, &mut self.outputs);
+            let is_writing = !self.plan.plays_answers() && self.conversation.has_open_text();
+            self.turns.update_state(&self.responses, is_writing, &mut self.outputs);
         }
     }
 
@@ -271,6 +272,7 @@ impl Session {
         let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match command {
             UserCommand::Say(text) => turns.say(peers, text),
+            UserCommand::Attach(attachment) => Turns::attach(peers, attachment),
             UserCommand::SetMuted(muted) => turns.set_muted(peers, muted),
             UserCommand::Interrupt => turns.interrupt_by_user(peers),
             UserCommand::BeginTurn => turns.begin_turn(peers),
@@ -290,6 +292,7 @@ impl Session {
             UserCommand::Instruct(instructions) => self.instruct(now, instructions),
             UserCommand::ChangeModel(model) => self.change_model(now, model),
             UserCommand::ChangeVoice(voice) => self.change_voice(now, voice),
+            UserCommand::Speak(wanted) => self.speak(now, wanted),
             UserCommand::Local(request) => peers.cx.outputs.push(Output::Local(request)),
             UserCommand::HangUp(reason) => self.hang_up(now, reason),
         }

@@ -205,6 +205,8 @@ impl Run<'_> {
         let plan = Plan { rewinds_input: feed.is_some(), ..plan };
         let call = Call {
             questions: QuestionFile::default(),
+            recorder: None,
+            speaker: None,
             target: target.clone(),
             style: PlainStyle::Transcribe,
             mode: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },
