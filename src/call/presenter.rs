@@ -279,7 +279,7 @@ impl Presenter {
     /// Adds the turns of the conversation that is continued: to the screen, and to what commands work on.
     pub(crate) fn show_history(&mut self, turns: &[PastTurn]) {
         let apply = |model: &mut Model| {
-            turns.iter().for_each(|turn| model.apply(Duration::ZERO, &continuing::notice(turn)))
+            turns.iter().for_each(|turn| model.apply(Duration::ZERO, &continuing::notice(turn)));
         };
         match self {
             Self::Screen { model, .. } => model.send_modify(apply),

@@ -291,7 +291,7 @@ impl Session {
             UserCommand::TakeBack => self.take_back(now),
             UserCommand::Instruct(instructions) => self.instruct(now, instructions),
             UserCommand::ChangeModel(model) => self.change_model(now, model),
-            UserCommand::ChangeVoice(voice) => self.change_voice(now, voice),
+            UserCommand::ChangeVoice(voice) => self.change_voice(now, &voice),
             UserCommand::Speak(wanted) => self.speak(now, wanted),
             UserCommand::Local(request) => peers.cx.outputs.push(Output::Local(request)),
             UserCommand::HangUp(reason) => self.hang_up(now, reason),

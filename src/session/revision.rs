@@ -86,8 +86,8 @@ impl Session {
     }
 
     /// Continues with another voice, which is fixed after the first audio of a connection.
-    pub(super) fn change_voice(&mut self, now: Duration, voice: String) {
-        let named = Voice::Named(voice.clone());
+    pub(super) fn change_voice(&mut self, now: Duration, voice: &str) {
+        let named = Voice::Named(voice.to_owned());
         if let Some(speech) = &mut self.plan.speech {
             speech.voice = Some(named.clone());
         }

@@ -193,7 +193,8 @@ fn random_letters() -> String {
     (0..3).map(|_| letter()).collect()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, symlink};
