@@ -23,6 +23,9 @@ use crate::notices::{assistant, user};
 /// Words of the whole conversation.
 const LENGTHS: [usize; 3] = [1_000, 10_000, 100_000];
 
+/// Words of an answer that is streamed: ten times the words must take ten times as long.
+const STREAMED: [usize; 4] = [2_000, 20_000, 65_000, 100_000];
+
 /// Words of one turn.
 const WORDS_PER_TURN: usize = 40;
 
@@ -108,12 +111,12 @@ fn scroll_to_the_beginning_for_the_first_time(bencher: Bencher<'_, '_>, words: u
     bencher.with_inputs(prepare).bench_local_values(|mut call| call.draw());
 }
 
-/// Each frame has more of the last answer, after a conversation of the same length.
-#[divan::bench(args = [1_000, 10_000], sample_count = 5)]
+/// Each frame has more of one answer.
+#[divan::bench(args = STREAMED, sample_count = 1, sample_size = 1)]
 fn stream_an_answer(bencher: Bencher<'_, '_>, words: usize) {
     let answer = answer(words);
     let starts: Vec<usize> = answer.match_indices(' ').map(|(at, _)| at).step_by(WORDS_PER_FRAME).collect();
-    bencher.counter(ItemsCount::new(words)).with_inputs(|| Call::new(words)).bench_local_values(
+    bencher.counter(ItemsCount::new(words)).with_inputs(|| Call::new(1_000)).bench_local_values(
         |mut call| {
             for end in &starts {
                 call.model.apply(Duration::ZERO, &assistant("last", (&answer[..*end], ""), false));
@@ -121,4 +124,38 @@ fn stream_an_answer(bencher: Bencher<'_, '_>, words: usize) {
             }
         },
     );
+}
+
+/// The last frame of a long answer, with a few more words than the frame before.
+#[divan::bench(args = STREAMED, sample_count = 20, sample_size = 1)]
+fn draw_a_frame_of_a_growing_answer(bencher: Bencher<'_, '_>, words: usize) {
+    let answer = answer(words);
+    let mut call = Call::new(1_000);
+    let mut end = answer.len() - answer.len() / 10;
+    call.model.apply(Duration::ZERO, &assistant("last", (&answer[..floor(&answer, end)], ""), false));
+    call.draw();
+    bencher.bench_local(|| {
+        end = (end + 120).min(answer.len());
+        call.model.apply(Duration::ZERO, &assistant("last", (&answer[..floor(&answer, end)], ""), false));
+        call.draw();
+    });
+}
+
+/// The first frame after the terminal has got another width.
+#[divan::bench(args = STREAMED, sample_count = 10, sample_size = 1)]
+fn draw_a_frame_after_a_resize(bencher: Bencher<'_, '_>, words: usize) {
+    let mut call = Call::new(1_000);
+    call.model.apply(Duration::ZERO, &assistant("last", (&answer(words), ""), false));
+    call.draw();
+    let mut columns = 200;
+    bencher.bench_local(|| {
+        columns = 350 - columns;
+        call.terminal = Terminal::new(TestBackend::new(columns, 50)).expect("a buffer is a terminal");
+        call.draw();
+    });
+}
+
+/// Returns the end of the last character that ends by `end`.
+fn floor(text: &str, end: usize) -> usize {
+    (0..=end).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Draws the screen of a sample as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light] [call|captions]`.
+//! Draws the screen of a sample as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light] [chat|captions]`.
 
 mod notices;
 
@@ -57,10 +57,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let size = |at: usize, usual: u16| args.get(at).map_or(Ok(usual), |text| text.parse());
     let (columns, rows) = (size(0, 80)?, size(1, 24)?);
     let palette = if args.get(2).is_some_and(|name| name == "light") { LIGHT } else { DARK };
-    let is_captions = args.get(3).is_some_and(|name| name == "captions");
     let (editor, theme) = (Editor::default(), Theme::colored());
-    let (model, input) =
-        if is_captions { (captions(), level(-21.0, -12.0)) } else { (call(), level(-48.0, -41.0)) };
+    let (model, input) = match args.get(3).map(String::as_str) {
+        Some("captions") => (captions(), level(-21.0, -12.0)),
+        Some("chat") => (chat(), level(-48.0, -41.0)),
+        Some(_) | None => (call(), level(-48.0, -41.0)),
+    };
     let live = LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave() };
     let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
     let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;
@@ -166,6 +168,35 @@ fn captions() -> Model {
     }
     if let Notice::User(line) = user("u4", "And if the reader is too slow, then the oldest samples") {
         model.apply(seconds(94), &Notice::User(UserUtterance { is_final: false, ..line }));
+    }
+    model
+}
+
+/// A conversation in writing.
+fn chat() -> Model {
+    let mut model =
+        Model::new(CallInfo { profile: "openai".to_owned(), text_only: true, ..CallInfo::default() });
+    let usage = UsageReport {
+        last: None,
+        total: Usage { total_tokens: Some(1_912), ..Usage::default() },
+        usd: None,
+        total_usd: 0.0118,
+        unpriced: 0,
+        transcribed_seconds: 0.0,
+        unknown: 0,
+    };
+    let ready = Ready { model: Some("gpt-realtime".to_owned()), ..Ready::default() };
+    let question = "What is a ring buffer? Please show me a table and some code, and say it in Chinese too.";
+    for (at, notice) in [
+        (1, Notice::Connection(ConnectionState::Live)),
+        (1, Notice::Ready(ready)),
+        (1, Notice::Info("continuing 20261130-072533-k3f: 12 turns, about 930 tokens".to_owned())),
+        (9, user("u1", question)),
+        (11, assistant("a1", (ANSWER, ""), false)),
+        (11, Notice::Turn(TurnState::Assistant)),
+        (11, Notice::Usage(Box::new(usage))),
+    ] {
+        model.apply(seconds(at), &notice);
     }
     model
 }

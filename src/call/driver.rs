@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::audio::Audio;
 use crate::audio::api::{AudioEvent, DeviceRequest, Duck, Mute, StreamCounters};
-use crate::call::audio_error::audio_error;
+use crate::audio::options::AudioOptions;
+use crate::call::audio_start::{audio_error, start_audio};
 use crate::call::captions::file_feed::FileFeed;
 use crate::call::clock::Clock;
 use crate::call::device_memory::DeviceMemory;
-use crate::call::local::requests;
+use crate::call::kept::recorder::ConversationRecorder;
+use crate::call::local::requests::{self, LocalResult};
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::wire::Wire;
@@ -44,6 +47,12 @@ pub(crate) struct CallDriver {
     pub(crate) counters: StreamCounters,
     pub(crate) reader: Consumer,
     pub(crate) device_memory: DeviceMemory,
+    /// Keeps the conversation in a file.
+    pub(crate) recorder: Option<ConversationRecorder>,
+    /// Opened when answers are first to be spoken, in writing.
+    pub(crate) speaker: Option<AudioOptions>,
+    /// The speaker while it is being opened.
+    pub(crate) starting: Option<JoinHandle<Result<Option<Audio>, Error>>>,
     /// Set while Ctrl-C stops an answer and does not end the session.
     pub(crate) stops_answer: Option<Arc<AtomicBool>>,
 }
@@ -72,7 +81,9 @@ impl CallDriver {
             if let Some(reason) = self.handle(input)? {
                 // Files are completed first: the terminal may be slow or blocked.
                 let written = self.stop_audio(&reason);
-                let shown = self.presenter.close(&reason).await;
+                let kept = self.recorder.as_ref().and_then(ConversationRecorder::path);
+                let kept = kept.map(|path| format!("conversation kept in {}", path.display()));
+                let shown = self.presenter.close(&reason, kept.as_deref()).await;
                 return written.and(shown).map(|()| reason);
             }
             input = self.wait().await?;
@@ -99,6 +110,7 @@ impl CallDriver {
                 }
                 input = self.wire.next(), if !is_full => Some(input?),
                 audio_message = next_audio(&mut self.audio, accepts_frames), if !is_full => self.audio_input(audio_message),
+                started = next_started(&mut self.starting) => self.speaker_started(started)?,
                 input = next_fed(&mut self.feed, self.clock, uncaptioned), if !is_full => Some(input),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
                 write_error = write_error_or_room(&mut self.presenter, is_full), if self.reader == Consumer::Connected => {
@@ -191,10 +203,18 @@ impl CallDriver {
                     self.show(now, &Notice::Error { code: None, message })?;
                 }
             }
-            (Output::Local(request), _) => {
-                let notice = requests::perform(&self.presenter, request);
-                self.show(now, &notice)?;
+            (Output::OpenSpeaker, audio) => {
+                if audio.is_none() && self.starting.is_none() {
+                    let options = self.speaker.clone();
+                    self.starting = Some(tokio::task::spawn_local(start_audio(options)));
+                }
             }
+            (Output::Local(request), _) => match requests::perform(&self.presenter, request) {
+                LocalResult::Show(notice) => self.show(now, &notice)?,
+                LocalResult::Attach(attachment) => {
+                    return self.handle(Input::User(UserCommand::Attach(attachment)));
+                }
+            },
             // Performed by the wire.
             (
                 Output::Send(_)
@@ -224,10 +244,44 @@ impl CallDriver {
             };
             stops_answer.store(is_answering, Ordering::Relaxed);
         }
+        self.keep(now, notice)?;
         if self.reader != Consumer::Connected {
             return Ok(());
         }
         self.presenter.notice(now, notice).or_else(|error| self.handle_write_error(error))
+    }
+
+    /// Writes a notice to the file of a kept conversation. A failure ends that, never the conversation.
+    fn keep(&mut self, now: Duration, notice: &Notice) -> Result<(), Error> {
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        match recorder.note(now, notice) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let path = recorder.path().map(|path| path.display().to_string()).unwrap_or_default();
+                self.show(now, &Notice::Info(format!("conversation kept in {path}")))
+            }
+            Err(error) => {
+                self.recorder = None;
+                let message = format!("the conversation is no longer kept: {error}");
+                self.show(now, &Notice::Error { code: None, message })
+            }
+        }
+    }
+
+    /// Uses a speaker that was opened during a conversation in writing.
+    fn speaker_started(&mut self, started: Result<Option<Audio>, Error>) -> Result<Option<Input>, Error> {
+        self.starting = None;
+        match started {
+            Ok(audio) => {
+                self.audio = audio;
+                Ok(None)
+            }
+            Err(error) => {
+                let message = format!("{:#}", error.source);
+                self.show(self.clock.now(), &Notice::Error { code: None, message })?;
+                Ok(Some(Input::User(UserCommand::Speak(Some(false)))))
+            }
+        }
     }
 
     fn audio_input(&mut self, audio_message: AudioMessage) -> Option<Input> {
@@ -280,6 +334,16 @@ async fn next_fed(feed: &mut Option<FileFeed>, clock: Clock, waiting: Option<Dur
     let (Some(feed), Some(waiting)) = (feed, waiting) else { return std::future::pending().await };
     clock.wait_until(Some(feed.due())).await;
     feed.next(clock.now(), waiting)
+}
+
+/// Waits until the speaker is open. Cancel-safe: the task goes on.
+async fn next_started(
+    starting: &mut Option<JoinHandle<Result<Option<Audio>, Error>>>,
+) -> Result<Option<Audio>, Error> {
+    match starting {
+        Some(started) => started.await.map_err(|error| Error::new(Kind::Internal, error))?,
+        None => std::future::pending().await,
+    }
 }
 
 async fn next_line(piped: &mut Option<mpsc::Receiver<UserCommand>>) -> Option<UserCommand> {

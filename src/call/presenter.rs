@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::call::captions::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
+use crate::call::kept::continuing;
 use crate::call::local::question_file::{self, QuestionFile};
 use crate::call::local::text_editor;
 use crate::call::streams::console::{Console, ConsoleWriter};
@@ -19,6 +20,7 @@ use crate::cli::display::DisplayArgs;
 use crate::config::values::ThemeSetting;
 use crate::dsp::level::{LevelMeter, LevelReading};
 use crate::error::{Error, Kind};
+use crate::session::io::message::PastTurn;
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::test_hooks;
 use crate::ui::model::{CallInfo, Model};
@@ -289,6 +291,18 @@ impl Presenter {
         }
     }
 
+    /// Adds the turns of the conversation that is continued: to the screen, and to what commands work on.
+    pub(crate) fn show_history(&mut self, turns: &[PastTurn]) {
+        let apply = |model: &mut Model| {
+            turns.iter().for_each(|turn| model.apply(Duration::ZERO, &continuing::notice(turn)));
+        };
+        match self {
+            Self::Screen { model, .. } => model.send_modify(apply),
+            Self::Lines { model: Some(model), .. } => apply(model),
+            Self::Lines { model: None, .. } => {}
+        }
+    }
+
     /// Shows the progress of a file, unless there is a screen.
     pub(crate) fn track(&mut self, file: FileProgress) {
         if let Self::Lines { progress, .. } = self {
@@ -361,12 +375,13 @@ impl Presenter {
         }
     }
 
-    /// Restores the terminal, or waits until all lines are written; only briefly after a signal.
+    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` says where
+    /// the conversation is kept, below what the screen leaves.
     ///
     /// # Errors
     ///
     /// If the screen failed or lines cannot be written.
-    pub(crate) async fn close(&mut self, reason: &EndReason) -> Result<(), Error> {
+    pub(crate) async fn close(&mut self, reason: &EndReason, kept: Option<&str>) -> Result<(), Error> {
         let is_signalled = matches!(reason, EndReason::Signal(_));
         match self {
             Self::Screen { model, screen, .. } => {
@@ -380,6 +395,9 @@ impl Presenter {
                 }
                 // The conversation stays in the terminal; write errors of a lost terminal are ignored.
                 let _ = summary::write(&model.borrow(), columns(), &mut io::stdout());
+                if let Some(kept) = kept {
+                    let _ = writeln!(io::stdout(), "{}", one_line(kept));
+                }
                 Ok(())
             }
             Self::Lines { console, .. } if is_signalled => {

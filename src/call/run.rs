@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc;
 
+use crate::audio::Audio;
 use crate::audio::api::StreamCounters;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
-use crate::audio::{self, Audio};
-use crate::call::audio_error::audio_error;
+use crate::call::audio_start::{audio_error, start_audio};
 use crate::call::captions::caption_output::CaptionOutput;
 use crate::call::captions::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::captions::progress::FileProgress;
@@ -18,6 +18,7 @@ use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
+use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::question_file::QuestionFile;
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
@@ -64,6 +65,10 @@ pub(crate) struct Call<'a> {
     pub(crate) device_memory: DeviceMemory,
     /// Texts sent on a screen.
     pub(crate) questions: QuestionFile,
+    /// Keeps the conversation in a file.
+    pub(crate) recorder: Option<ConversationRecorder>,
+    /// Opened when answers are first to be spoken, in writing.
+    pub(crate) speaker: Option<AudioOptions>,
     /// Format of written answers.
     pub(crate) answers: AnswerOutput,
     /// Whether plain lines end with the usage.
@@ -135,7 +140,9 @@ impl Call<'_> {
         };
         let levels = LevelMeters::default();
         let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels };
+        self.recorder.as_ref().map_or(Ok(()), ConversationRecorder::prepare)?;
         let mut presenter = self.presenter(&stderr, inputs)?;
+        presenter.show_history(&self.plan.history);
         if let (Some(feed), true) = (&feed, shows_progress) {
             let name = self.file.as_ref().map_or("", |file| &file.name);
             presenter.track(FileProgress::new(name, feed.total()));
@@ -149,7 +156,7 @@ impl Call<'_> {
             connected = self.connect_and_start_audio(&levels) => connected,
             reason = wait_for_hang_up(&mut commands_rx, &mut early) => {
                 show(&mut presenter, clock, &Notice::End(reason.clone()))?;
-                presenter.close(&reason).await?;
+                presenter.close(&reason, None).await?;
                 return Ok(reason);
             }
         };
@@ -158,7 +165,7 @@ impl Call<'_> {
             Err(error) => {
                 let reason = start_failure(&error);
                 show(&mut presenter, clock, &Notice::End(reason.clone()))?;
-                presenter.close(&reason).await?;
+                presenter.close(&reason, None).await?;
                 return Err(error);
             }
         };
@@ -189,6 +196,9 @@ impl Call<'_> {
             counters: StreamCounters::default(),
             reader: Consumer::default(),
             device_memory: self.device_memory,
+            recorder: self.recorder,
+            speaker: self.speaker,
+            starting: None,
             stops_answer,
         };
         driver.run().await
@@ -220,7 +230,11 @@ impl Call<'_> {
             demo: self.target.is_demo(),
             manual_turns: self.has_manual_turns(),
             text_only: matches!(self.plan.mode, Mode::Chat | Mode::Ask),
-            volume: self.audio_options.as_ref().and_then(AudioOptions::speaker_volume),
+            volume: self
+                .audio_options
+                .as_ref()
+                .or(self.speaker.as_ref())
+                .and_then(AudioOptions::speaker_volume),
             captions: self.plan.mode == Mode::Transcribe,
         };
         let PresenterInputs { commands, clock, levels } = inputs;
@@ -300,10 +314,10 @@ impl Call<'_> {
                 (lines, UserCommand::LinesEnded, Some(piped))
             }
         };
-        let line_mode = match (&self.audio_options, self.has_manual_turns()) {
-            (None, _) => LineMode::Chat,
-            (Some(_), false) => LineMode::Call,
-            (Some(_), true) => LineMode::ManualTurns,
+        let line_mode = match (self.plan.mode, self.has_manual_turns()) {
+            (Mode::Chat | Mode::Ask, _) => LineMode::Chat,
+            (Mode::Talk | Mode::Transcribe, false) => LineMode::Call,
+            (Mode::Talk | Mode::Transcribe, true) => LineMode::ManualTurns,
         };
         typed_lines::start_reader(commands, (line_mode, at_end), move |text| {
             // A failure to print help does not end the input.
@@ -367,12 +381,4 @@ async fn wait_for_hang_up(
             None => std::future::pending().await,
         }
     }
-}
-
-pub(crate) async fn start_audio(options: Option<AudioOptions>) -> Result<Option<Audio>, Error> {
-    let Some(options) = options else { return Ok(None) };
-    // Opening a device blocks for tens of milliseconds.
-    let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
-    let started = started.map_err(|error| Error::new(Kind::Internal, error))?;
-    started.map(Some).map_err(audio_error)
 }

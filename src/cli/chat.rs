@@ -6,8 +6,9 @@ use clap::Args;
 
 use crate::cli::display::DisplayArgs;
 use crate::cli::endpoint::EndpointArgs;
-use crate::cli::flags::{FlagSet, SettingFlags};
-use crate::config::declaration::FlagGroup::{self, Display, Limits};
+use crate::cli::flags::{AUDIO, FlagSet, SettingFlags};
+use crate::cli::keeping::KeepingArgs;
+use crate::config::declaration::FlagGroup::{self, Display, Limits, Speech};
 
 /// `rtvoice chat`.
 #[derive(Debug, Args)]
@@ -18,6 +19,15 @@ pub struct Chat {
     /// Text file to send with the question; repeatable
     #[arg(short, long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
+    /// Image to send with the question (PNG, JPEG, WebP or GIF); repeatable
+    #[arg(long, value_name = "FILE")]
+    pub image: Vec<PathBuf>,
+    /// Role of the configuration: instructions, model and settings under a name
+    #[arg(short, long, value_name = "NAME")]
+    pub role: Option<String>,
+    /// Speak the answers, too
+    #[arg(long, help_heading = AUDIO)]
+    pub speak: bool,
     /// Show what would be sent, and send nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -44,9 +54,12 @@ pub struct Chat {
     pub settings: SettingFlags<Chat>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
+    pub keeping: KeepingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
 }
 
 impl FlagSet for Chat {
-    const GROUPS: &'static [FlagGroup] = &[Display, Limits];
+    const GROUPS: &'static [FlagGroup] = &[Speech, Display, Limits];
 }

@@ -114,9 +114,9 @@ fn arg(declaration: &'static Declaration, flag: Flag) -> Arg {
 fn heading(group: FlagGroup) -> &'static str {
     match group {
         FlagGroup::Endpoint => "Endpoint",
-        FlagGroup::Input | FlagGroup::Talk => AUDIO,
+        FlagGroup::Input | FlagGroup::Speech | FlagGroup::Talk => AUDIO,
         FlagGroup::Turns | FlagGroup::Response => "Turns",
-        FlagGroup::Display => "Output",
+        FlagGroup::Conversation | FlagGroup::Display => "Output",
         FlagGroup::Limits => "Limits",
     }
 }

@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod doctor;
 pub mod captions;
 pub mod display;
+pub mod keeping;
 mod help;
 
 use std::ffi::OsString;
@@ -19,8 +20,9 @@ use crate::cli::display::DisplayArgs;
 use crate::cli::doctor::Doctor;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::{AUDIO, FlagSet, SettingFlags};
+use crate::cli::keeping::KeepingArgs;
 use crate::config::built_in::SERVE_PORT;
-use crate::config::declaration::FlagGroup::{self, Display, Input, Limits, Response, Talk, Turns};
+use crate::config::declaration::FlagGroup::{self, Display, Input, Limits, Response, Speech, Talk, Turns};
 
 /// Talk to a realtime voice model from the terminal
 #[derive(Debug, Parser)]
@@ -119,11 +121,14 @@ pub struct TalkCommand {
     pub record: Option<PathBuf>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
+    pub keeping: KeepingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
 }
 
 impl FlagSet for TalkCommand {
-    const GROUPS: &'static [FlagGroup] = &[Input, Talk, Turns, Response, Display, Limits];
+    const GROUPS: &'static [FlagGroup] = &[Input, Speech, Talk, Turns, Response, Display, Limits];
 }
 
 /// `rtvoice transcribe`.

@@ -11,7 +11,7 @@ use crate::audio::device::select::{ListedDevice, NativeFormat};
 use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
-use crate::call::audio_error::audio_error;
+use crate::call::audio_start::audio_error;
 use crate::call::clock::Clock;
 use crate::call::signals::Signals;
 use crate::call::streams::standard;

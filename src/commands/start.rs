@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
-use crate::call::audio_error::audio_error;
+use crate::call::audio_start::audio_error;
 use crate::call::clock::Clock;
 use crate::call::presenter::{self, PresentationMode, screen_error};
 use crate::call::setup::settings::{Flags, ResolvedSettings};

@@ -4,6 +4,7 @@ use crate::audio::options::{AudioOptions, AudioSink};
 use crate::call::clock::Clock;
 use crate::call::presenter::PresentationMode;
 use crate::call::run::{Call, RunPosition, input_end_action, stdin_mode};
+use crate::call::setup::keeping::keeping;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -24,7 +25,7 @@ use crate::ui::output::plain::PlainStyle;
 /// If the call cannot begin, or its output cannot be written.
 pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let flags = Flags::from(&args.settings);
+    let flags = Flags::from(&args.settings).and(&args.keeping.settings);
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let display = settings.showing(&args.showing);
     let (input, output) = (settings.input(), settings.output());
@@ -38,13 +39,15 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let files = files.written("--record", args.record.as_deref());
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.with_dial_options(&settings)?;
-    let plan = plan::limited(plan::talk(&settings, input_end_action(&input))?, &target, &settings);
+    let mut plan = plan::limited(plan::talk(&settings, input_end_action(&input))?, &target, &settings);
+    let keeping = keeping(&args.keeping, &settings, &mut plan, clock.unix_start())?;
     let stdin = stdin_mode(mode, &input, settings.in_force.is_flag(Setting::Plain));
     let audio_options = plan::audio(&settings, &plan, input, output);
     let audio_options = Some(AudioOptions { record: args.record, ..audio_options });
     let style = PlainStyle::Talk;
     let (display, position, file, device_memory) = (&display, RunPosition::First, None, settings.remember());
-    let notes = settings.notes(&target.name);
+    let mut notes = settings.notes(&target.name);
+    notes.extend(keeping.note);
     let call = Call {
         plan,
         target,
@@ -60,6 +63,8 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         feed: None,
         device_memory,
         questions: settings.questions(),
+        recorder: keeping.recorder,
+        speaker: None,
         answers: AnswerOutput::SOURCE,
         shows_usage: false,
         notes,
@@ -67,7 +72,8 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     call.run(clock, signals).await
 }
 
-fn two_on_one_stream() -> Error {
+/// Returns the error for lines and audio on standard output.
+pub(super) fn two_on_one_stream() -> Error {
     Error::say(Kind::Usage, "--json and --output - both use standard output")
         .hint("write the audio to a file: --output answer.wav")
 }

@@ -53,6 +53,8 @@ pub enum FlagGroup {
     Endpoint,
     /// Commands that take audio.
     Input,
+    /// Commands that speak answers.
+    Speech,
     /// `talk` only.
     Talk,
     /// Commands that detect turns.
@@ -61,6 +63,8 @@ pub enum FlagGroup {
     Response,
     /// Commands that hold a session.
     Display,
+    /// Commands that hold a conversation.
+    Conversation,
     /// Commands that hold a session.
     Limits,
 }

@@ -23,6 +23,14 @@ pub fn history_file() -> Option<PathBuf> {
     state_file("rtvoice/history")
 }
 
+/// Returns the folder of kept conversations, which may be absent:
+/// `$XDG_DATA_HOME/rtvoice/sessions`, else `~/.local/share/rtvoice/sessions`. None without a home.
+pub fn sessions_folder() -> Option<PathBuf> {
+    let folder = |name: &str| env::var_os(name).map(PathBuf::from);
+    let place = base_folder(folder("XDG_DATA_HOME").as_deref(), folder("HOME").as_deref(), ".local/share");
+    place.map(|path| path.join("rtvoice/sessions"))
+}
+
 fn state_file(name: &str) -> Option<PathBuf> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from);
     let place = base_folder(folder("XDG_STATE_HOME").as_deref(), folder("HOME").as_deref(), ".local/state");

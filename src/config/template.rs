@@ -51,6 +51,19 @@ const PROFILES: &str = "
 #
 ";
 
+const ROLES: &str = "
+# A role is a set of instructions, with a model and settings if needed: rtvoice chat --role shell. If the
+# instructions contain $input, they are no instructions but the text of each message, with the message in place
+# of $input.
+#
+# [roles.shell]
+# instructions = \"Answer with one shell command in a code block.\"
+# model = \"gpt-realtime-2\"
+#
+# [roles.translate]
+# instructions = \"Translate into English: $input\"
+";
+
 const PRICES: &str = "
 # Prices of a model in US dollars. Without them OpenAI is priced by the built-in list, and the cost of other
 # endpoints is unknown, as is the cost of a kind of tokens without a price.
@@ -71,6 +84,7 @@ pub fn text() -> String {
     Setting::in_scope(Scope::Defaults).for_each(|setting| explain(&mut text, setting, "# "));
     text.push_str(PROFILES);
     Setting::in_scope(Scope::Profile).for_each(|setting| explain(&mut text, setting, "#   "));
+    text.push_str(ROLES);
     text.push_str(PRICES);
     for price in Price::all() {
         // Writing to a string cannot fail.
@@ -117,6 +131,7 @@ mod tests {
             last.into_values().map(|line| line + "\n").collect()
         };
         let defaults = lines(defaults.split_once("# A profile is").unwrap().0);
+        let profiles = profiles.split_once("# A role is").unwrap().0;
         let text = format!("[defaults]\n{defaults}[profiles.a]\n{}", lines(profiles));
         ConfigFile::parse(&text, FileOrigin::User).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
     }
@@ -145,6 +160,16 @@ mod tests {
         let file = ConfigFile::parse(&lines.join("\n"), FileOrigin::User).unwrap();
         assert_eq!(file.profiles["gateway"].prices["gpt-realtime-2"].usd.len(), Price::all().len());
         assert_eq!(file.profiles["local"].prices["*"].usd.len(), Price::all().len());
+    }
+
+    #[test]
+    fn the_example_roles_parse() {
+        let text = text();
+        let start = text.find("# [roles.shell]").unwrap();
+        let lines = text[start..].lines().take_while(|line| line.starts_with('#'));
+        let lines: Vec<&str> = lines.map(|line| line.trim_start_matches('#').trim()).collect();
+        let file = ConfigFile::parse(&lines.join("\n"), FileOrigin::User).unwrap();
+        assert_eq!(file.roles.keys().collect::<Vec<_>>(), ["shell", "translate"]);
     }
 
     #[test]

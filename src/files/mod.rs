@@ -91,6 +91,40 @@ pub fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<
     written
 }
 
+/// Creates a private file in an existing folder.
+///
+/// # Errors
+///
+/// When anything has its name, a link included, or it cannot be created.
+pub fn create_private_file(path: &Path) -> io::Result<File> {
+    private_options().create_new(true).open(path)
+}
+
+/// Creates a folder for this user only, or takes it away from others.
+///
+/// # Errors
+///
+/// When it is a link or belongs to another user, or cannot be created.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    make_private_folder(folder)?;
+    let metadata = fs::symlink_metadata(folder)?;
+    if !metadata.is_dir() {
+        return Err(refusal::FileRefusal::Link.into());
+    }
+    if path::is_foreign(&metadata) {
+        return Err(refusal::FileRefusal::ForeignFile.into());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+
+        if metadata.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    Ok(())
+}
+
 /// Creates a private file and its folder.
 ///
 /// # Errors
@@ -100,7 +134,7 @@ pub fn create_private(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         make_private_folder(folder)?;
     }
-    private_options().create_new(true).open(path)?.write_all(text.as_bytes())
+    create_private_file(path)?.write_all(text.as_bytes())
 }
 
 fn private_options() -> OpenOptions {

@@ -13,6 +13,9 @@ pub(super) enum FileRefusal {
     /// Another user can read the data.
     #[error("it belongs to another user")]
     ForeignFile,
+    /// A link in place of a folder.
+    #[error("it is a symbolic link or no folder")]
+    Link,
     /// A named pipe without a reader.
     #[error("it is a pipe without a reader")]
     NoReader,
@@ -27,7 +30,9 @@ pub(super) enum FileRefusal {
 impl From<FileRefusal> for io::Error {
     fn from(refusal: FileRefusal) -> Self {
         let kind = match refusal {
-            FileRefusal::ForeignLink | FileRefusal::ForeignFile => io::ErrorKind::PermissionDenied,
+            FileRefusal::ForeignLink | FileRefusal::ForeignFile | FileRefusal::Link => {
+                io::ErrorKind::PermissionDenied
+            }
             FileRefusal::NoReader | FileRefusal::NoWriter(_) => io::ErrorKind::TimedOut,
             FileRefusal::NotSeekable => io::ErrorKind::NotSeekable,
         };
@@ -42,6 +47,7 @@ pub fn hint(error: &io::Error) -> Option<&'static str> {
         FileRefusal::ForeignLink | FileRefusal::ForeignFile => {
             "use your own file: it will contain the conversation"
         }
+        FileRefusal::Link => "use a folder of your own: conversations are kept in it",
         FileRefusal::NoReader => "start its reader first, or use a regular file",
         FileRefusal::NoWriter(_) => "start its writer first, or use a regular file",
         FileRefusal::NotSeekable => "use a regular file, or --output - for raw audio on standard output",

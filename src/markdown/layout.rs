@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// Removes what could control a terminal.
+pub type Sanitize = for<'a> fn(&'a str) -> Cow<'a, str>;
+
 /// How lines are laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct TextLayout {
@@ -11,7 +14,7 @@ pub struct TextLayout {
     pub glyphs: Glyphs,
     /// Removes what could control a terminal or hides in a text. The source is sanitized before it is split;
     /// character references such as `&#27;` are decoded after that.
-    pub sanitize: for<'a> fn(&'a str) -> Cow<'a, str>,
+    pub sanitize: Sanitize,
 }
 
 /// What bullets, bars and borders are drawn with.

@@ -12,6 +12,7 @@ pub mod document;
 pub mod style;
 pub mod wrap;
 pub mod ansi;
+pub mod spoken;
 pub mod extract;
 mod code;
 mod highlight;

@@ -18,6 +18,8 @@ pub enum Subject {
     Instructions,
     /// Formats and modalities, which differ between the dialects.
     Format,
+    /// An image in a message.
+    Image,
     /// Another field of the session.
     Session,
 }
@@ -32,13 +34,17 @@ impl Subject {
             Self::TurnDetection => "try --vad local, which does not use the endpoint's turn detection",
             Self::Instructions => "change --instructions",
             Self::Format => "the endpoint may use another dialect; try --dialect ga or --dialect beta",
+            Self::Image => {
+                "the model may take no images, or not this format: try PNG or JPEG, or another --model"
+            }
             Self::Session => return None,
         })
     }
 }
 
 /// Words that name a setting.
-const SUBJECTS: [(&str, Subject); 14] = [
+const SUBJECTS: [(&str, Subject); 15] = [
+    ("image", Subject::Image),
     ("model", Subject::Model),
     ("deployment", Subject::Model),
     ("模型", Subject::Model),
@@ -91,11 +97,22 @@ const REFUSALS: [&str; 28] = [
 const TRANSIENT: [&str; 8] =
     ["try again", "overload", "temporar", "busy", "rate limit", "capacity", "timed out", "timeout"];
 
-/// Returns the first setting named in a text; `session.` counts only if nothing more specific occurs.
+/// Returns the first setting named in a text; images count before all, `session.` only if nothing more specific
+/// occurs.
 pub fn subject(text: &str) -> Option<Subject> {
     let text = text.to_lowercase();
     let named = SUBJECTS.iter().filter_map(|(word, subject)| Some((text.find(word)?, *subject)));
-    named.min_by_key(|(at, subject)| (*subject == Subject::Session, *at)).map(|(_, subject)| subject)
+    let rank = |subject: &Subject| match subject {
+        Subject::Image => 0,
+        Subject::Session => 2,
+        Subject::Model
+        | Subject::Voice
+        | Subject::Language
+        | Subject::TurnDetection
+        | Subject::Instructions
+        | Subject::Format => 1,
+    };
+    named.min_by_key(|(at, subject)| (rank(subject), *at)).map(|(_, subject)| subject)
 }
 
 /// Returns the setting that a text rejects; `None` for temporary failures.
@@ -141,6 +158,7 @@ mod tests {
                 "Invalid value: 'bob'.",
                 Subject::Voice,
             ),
+            (None, None, "Model m does not support image inputs: unsupported", Subject::Image),
             (None, None, "Invalid modalities: ['audio']", Subject::Format),
             (None, Some("session.turn_detection.type"), "unsupported value", Subject::TurnDetection),
             (None, Some("session.speed"), "unknown field", Subject::Session),

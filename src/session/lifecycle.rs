@@ -6,6 +6,7 @@ use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::error::ErrorInfo;
+use crate::protocol::events::item::Item;
 use crate::session::connection::close_reason::lost_failure;
 use crate::session::connection::closing::Closing;
 use crate::session::connection::errors::failure_of;
@@ -164,6 +165,8 @@ impl Session {
         self.outputs.show(Notice::Connection(ConnectionState::Live));
         if self.connection.backoff().is_retrying() {
             self.replay(now);
+        } else {
+            self.send_history(now);
         }
         self.metering.note_activity(now);
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
@@ -307,11 +310,22 @@ impl Session {
             let seconds = Duration::from_millis(lost_ms).as_secs_f64();
             self.outputs.error(format!("{seconds:.1} s of microphone audio were lost while disconnected"));
         }
+        self.send_items(now, items);
+        self.request_pending_reply(now);
+    }
+
+    /// Sends the turns of an earlier conversation to the first server.
+    fn send_history(&mut self, now: Duration) {
+        let items = self.conversation.take_unsent(&self.plan);
+        self.conversation.switch_server();
+        self.send_items(now, items);
+    }
+
+    fn send_items(&mut self, now: Duration, items: Vec<Item>) {
         for item in items {
             let body = ClientBody::ItemCreate { previous_item_id: None, item };
             self.connection.send(now, body, RequestKind::ItemCreate, &mut self.outputs);
         }
-        self.request_pending_reply(now);
     }
 
     fn request_pending_reply(&mut self, now: Duration) {

@@ -175,7 +175,8 @@ impl Session {
             self.hang_up(now, reason);
         }
         if self.connection.is_live() {
-            self.turns.update_state(&self.responses, &mut self.outputs);
+            let is_writing = !self.plan.plays_answers() && self.conversation.has_open_text();
+            self.turns.update_state(&self.responses, is_writing, &mut self.outputs);
         }
     }
 
@@ -275,6 +276,7 @@ impl Session {
         let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match command {
             UserCommand::Say(text) => turns.say(peers, text),
+            UserCommand::Attach(attachment) => Turns::attach(peers, attachment),
             UserCommand::SetMuted(muted) => turns.set_muted(peers, muted),
             UserCommand::Interrupt => turns.interrupt_by_user(peers),
             UserCommand::BeginTurn => turns.begin_turn(peers),
@@ -297,8 +299,9 @@ impl Session {
             UserCommand::TakeBack => self.take_back(now),
             UserCommand::Instruct(instructions) => self.instruct(now, instructions),
             UserCommand::ChangeModel(model) => self.change_model(now, model),
-            UserCommand::ChangeVoice(voice) => self.change_voice(now, voice),
+            UserCommand::ChangeVoice(voice) => self.change_voice(now, &voice),
             UserCommand::ChangeSpeed(percent) => self.change_speed(now, percent),
+            UserCommand::Speak(wanted) => self.speak(now, wanted),
             UserCommand::Local(request) => peers.cx.outputs.push(Output::Local(request)),
             UserCommand::Mark => self.mark(),
             UserCommand::HangUp(reason) => self.hang_up_by_user(now, reason),

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::settings::{AudioFormat, SessionSettings, TurnMethod};
+use crate::protocol::settings::{AudioFormat, Modality, SessionSettings, TurnMethod, Voice};
 use crate::protocol::value::FieldUpdate;
+use crate::session::io::message::{Attachment, PastTurn};
 use crate::session::metering::price::Prices;
 
 /// Default silence that ends a turn. The servers' own default of 200 ms interrupts people who pause to think.
 pub const SILENCE_MS: u32 = 500;
+
+/// Stands for the message in a template.
+pub const INPUT: &str = "$input";
 
 /// Plan of a session.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +28,16 @@ pub struct Plan {
     pub local_turns: Option<LocalTurnPlan>,
     /// The dialect to write; `None` detects it by `session.created`.
     pub dialect: Option<Dialect>,
+    /// Turns of an earlier conversation, oldest first, given to the server as text.
+    pub history: Vec<PastTurn>,
     /// Texts to send as soon as the session is configured.
     pub opening: Vec<String>,
+    /// What goes with the first message.
+    pub attachments: Vec<Attachment>,
+    /// Text around each message, with [`INPUT`] in its place.
+    pub template: Option<String>,
+    /// How answers sound that are spoken on request.
+    pub speech: Option<SpokenAnswers>,
     /// What the end of the input means.
     pub at_input_end: InputEndAction,
     /// The requested model, for servers that do not report theirs.
@@ -44,6 +56,15 @@ pub struct Plan {
     pub rewinds_input: bool,
     /// Who detects that the user interrupts a response.
     pub interrupt: Interrupt,
+}
+
+/// How a conversation in writing speaks its answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpokenAnswers {
+    /// Format on the wire.
+    pub format: AudioFormat,
+    /// The voice; none leaves it to the server.
+    pub voice: Option<Voice>,
 }
 
 /// Limits that the user set.
@@ -118,13 +139,31 @@ impl Plan {
     pub fn plays_answers(&self) -> bool {
         match self.mode {
             Mode::Talk => true,
-            Mode::Chat | Mode::Ask | Mode::Transcribe => false,
+            Mode::Chat | Mode::Ask => self.settings.output == Some(Modality::Audio),
+            Mode::Transcribe => false,
+        }
+    }
+
+    /// Returns the text to send for a message.
+    pub fn worded(&self, message: &str) -> String {
+        self.template.as_ref().map_or_else(|| message.to_owned(), |template| template.replace(INPUT, message))
+    }
+
+    /// Lets answers be spoken, or written only.
+    pub fn set_spoken(&mut self, is_spoken: bool) {
+        self.settings.output = Some(if is_spoken { Modality::Audio } else { Modality::Text });
+        if let (true, Some(speech)) = (is_spoken, self.speech.clone()) {
+            (self.settings.output_format, self.settings.voice) = (Some(speech.format), speech.voice);
         }
     }
 
     /// Returns the settings without those that the endpoint does not accept.
     pub fn settings_to_send(&self) -> SessionSettings {
-        let mut settings = self.settings.clone();
+        self.without_omitted(self.settings.clone())
+    }
+
+    /// Returns `settings` without those that the endpoint does not accept.
+    pub fn without_omitted(&self, mut settings: SessionSettings) -> SessionSettings {
         for path in &self.omitted {
             settings.drop_param(path);
         }
@@ -175,8 +214,13 @@ impl Plan {
         self.settings.input_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::HZ_24000)
     }
 
+    /// Returns the format of response audio, if it is configured.
+    pub fn output_format(&self) -> Option<&AudioFormat> {
+        self.settings.output_format.as_ref().or(self.speech.as_ref().map(|speech| &speech.format))
+    }
+
     /// Returns the sample rate of response audio.
     pub fn output_rate(&self) -> SampleRate {
-        self.settings.output_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::HZ_24000)
+        self.output_format().and_then(AudioFormat::rate).unwrap_or(SampleRate::HZ_24000)
     }
 }

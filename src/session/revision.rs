@@ -11,7 +11,7 @@ use crate::session::conversation::Conversation;
 use crate::session::conversation::history::RemovedItem;
 use crate::session::io::delay::DelayOrigin;
 use crate::session::io::{ConnectionState, Failure, Notice, Output, Removal};
-use crate::session::plan::Plan;
+use crate::session::plan::Mode;
 use crate::session::{Parts, Session};
 
 impl Session {
@@ -54,7 +54,8 @@ impl Session {
         if is_live {
             self.reopen(now);
         }
-        self.conversation = Conversation::new(&Plan { opening: Vec::new(), ..self.plan.clone() });
+        (self.plan.history, self.plan.opening, self.plan.attachments) = (Vec::new(), Vec::new(), Vec::new());
+        self.conversation = Conversation::new(&self.plan);
         // Lines of a stopped answer may have been shown in the meantime.
         self.outputs.show(Notice::Removed(Removal::Everything));
         self.outputs.info("conversation cleared");
@@ -98,10 +99,49 @@ impl Session {
     }
 
     /// Continues with another voice, which is fixed after the first audio of a connection.
-    pub(super) fn change_voice(&mut self, now: Duration, voice: String) {
-        self.outputs.info(format!("continuing with the voice {voice}"));
-        self.plan.settings.voice = Some(Voice::Named(voice));
-        self.continue_on_new_connection(now);
+    pub(super) fn change_voice(&mut self, now: Duration, voice: &str) {
+        let named = Voice::Named(voice.to_owned());
+        if let Some(speech) = &mut self.plan.speech {
+            speech.voice = Some(named.clone());
+        }
+        if self.plan.plays_answers() {
+            self.outputs.info(format!("continuing with the voice {voice}"));
+            self.plan.settings.voice = Some(named);
+            self.continue_on_new_connection(now);
+        } else {
+            self.outputs.info(format!("the voice will be {voice} once answers are spoken (/speak)"));
+        }
+    }
+
+    /// Lets answers be spoken, or written only; without a value, the other way than now.
+    pub(super) fn speak(&mut self, now: Duration, wanted: Option<bool>) {
+        let is_spoken = self.plan.plays_answers();
+        let wanted = wanted.unwrap_or(!is_spoken);
+        match (self.plan.mode, wanted) {
+            (Mode::Talk | Mode::Transcribe, _) => {
+                self.outputs.info("the answers of a call are always spoken");
+                return;
+            }
+            (Mode::Chat | Mode::Ask, true) => {
+                self.outputs.push(Output::OpenSpeaker);
+                self.outputs.info("answers are spoken");
+            }
+            (Mode::Chat | Mode::Ask, false) => self.outputs.info("answers are written only"),
+        }
+        if wanted == is_spoken {
+            return;
+        }
+        let Parts { turns, responses, mut cx, .. } = self.parts(now);
+        turns.stop_playback(&mut cx, responses);
+        self.plan.set_spoken(wanted);
+        if self.connection.is_live() {
+            let SessionSettings { kind, output, output_format, voice, .. } = self.plan.settings.clone();
+            let settings =
+                SessionSettings { kind, output, output_format, voice, ..SessionSettings::default() };
+            let update = ClientBody::SessionUpdate(Box::new(self.plan.without_omitted(settings)));
+            self.drop_standby();
+            self.connection.send(now, update, RequestKind::SessionUpdate, &mut self.outputs);
+        }
     }
 
     /// Stops an answer in progress. Returns whether the conversation can be changed now.

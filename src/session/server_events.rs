@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::session::connection::OpeningResult;
-use crate::session::connection::errors::describe;
+use crate::session::connection::errors::{describe, failure_of};
 use crate::session::connection::opening::{NextAction, Opening};
 use crate::session::connection::phase::Phase;
 use crate::session::connection::requests::RequestKind;
@@ -172,6 +172,7 @@ impl Session {
                 let Parts { responses, mut cx, .. } = self.parts(now);
                 responses.refused(&mut cx, error);
             }
+            Some(RequestKind::Message(item_id)) => self.message_refused(now, &item_id, error),
             Some(RequestKind::ItemDelete) => {
                 let reason = describe(error);
                 self.outputs.info(format!("the endpoint still sees the removed text: {reason}"));
@@ -184,6 +185,20 @@ impl Session {
                 | RequestKind::ResponseCancel,
             )
             | None => self.unattributed_error(now, error),
+        }
+    }
+
+    /// Handles a refused message of the user: the response that was requested with it would answer without it.
+    fn message_refused(&mut self, now: Duration, item_id: &str, error: &ErrorInfo) {
+        let Parts { turns, responses, conversation, mut cx } = self.parts(now);
+        turns.interrupt_by_user(&mut Peers { cx: &mut cx, responses, conversation });
+        conversation.forget_message(item_id);
+        match cx.plan.mode {
+            Mode::Ask => cx.connection.request_end(EndReason::Refused(failure_of(error))),
+            Mode::Talk | Mode::Chat | Mode::Transcribe => {
+                cx.connection.errors().show_immediately(now, error, cx.outputs);
+                cx.outputs.info("the endpoint did not take the message: it is not part of the conversation");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod endless_server;
+mod kept;
 #[cfg(unix)]
 mod screen;
 

@@ -4,46 +4,63 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::call::local::attachments::{TextFile, read_image};
 use crate::call::presenter::Presenter;
 use crate::files;
+use crate::session::io::message::Attachment;
 use crate::session::io::{LocalRequest, Notice};
 use crate::ui::output::copy;
 use crate::ui::output::export::{ExportFormat, export};
 use crate::ui::text::wording;
 
-/// Performs a request and returns what to show.
-pub(crate) fn perform(presenter: &Presenter, request: LocalRequest) -> Notice {
-    match answer(presenter, request) {
-        Ok(text) => Notice::Info(text),
-        Err(message) => Notice::Error { code: None, message },
-    }
+/// Result of a request.
+pub(crate) enum LocalResult {
+    /// Something to show.
+    Show(Notice),
+    /// Something that goes with the next message.
+    Attach(Attachment),
 }
 
-fn answer(presenter: &Presenter, request: LocalRequest) -> Result<String, String> {
-    let model = presenter.model().ok_or("the conversation is not kept in this mode")?;
-    match request {
-        LocalRequest::Usage => Ok(wording::usage(model.usage.as_ref())),
+/// Performs a request.
+pub(crate) fn perform(presenter: &Presenter, request: LocalRequest) -> LocalResult {
+    answer(presenter, request)
+        .unwrap_or_else(|message| LocalResult::Show(Notice::Error { code: None, message }))
+}
+
+fn answer(presenter: &Presenter, request: LocalRequest) -> Result<LocalResult, String> {
+    let model = || presenter.model().ok_or("the conversation is not kept in this mode");
+    let text = match request {
+        LocalRequest::AttachText(path) => {
+            let file = TextFile::read(&in_home(&path)).map_err(|error| format!("{:#}", error.source))?;
+            return Ok(LocalResult::Attach(Attachment::Text(file.material())));
+        }
+        LocalRequest::AttachImage(path) => {
+            let image = read_image(&in_home(&path)).map_err(|error| format!("{:#}", error.source))?;
+            return Ok(LocalResult::Attach(Attachment::Image(image)));
+        }
+        LocalRequest::Usage => wording::usage(model()?.usage.as_ref()),
         LocalRequest::Save(path) => {
             let path = in_home(&path);
             let name = path.display();
             let format = ExportFormat::of(&path)
                 .ok_or_else(|| format!("cannot save to {name}: the name must end in .md, .txt or .jsonl"))?;
-            let text = export(&model, format);
+            let text = export(&model()?, format);
             if text.is_empty() {
                 return Err("nothing to save yet".to_owned());
             }
             save(&path, &text)?;
-            Ok(format!("saved to {name}"))
+            format!("saved to {name}")
         }
         LocalRequest::Copy(part) => {
-            let text = copy::text(&model, part)?;
+            let text = copy::text(&model()?, part)?;
             let mut terminal = presenter.status().filter(|_| io::stderr().is_terminal());
             let terminal = terminal.as_mut().ok_or("standard error is no terminal")?;
             let written = write!(terminal, "{}", copy::sequence(&text)).and_then(|()| terminal.flush());
             written.map_err(|error| format!("cannot copy: {error}"))?;
-            Ok(copy::SENT.to_owned())
+            copy::SENT.to_owned()
         }
-    }
+    };
+    Ok(LocalResult::Show(Notice::Info(text)))
 }
 
 /// Creates a private file; an existing one is never replaced.

@@ -6,5 +6,6 @@ pub(crate) mod transcription;
 pub(crate) mod address;
 pub(crate) mod target;
 pub(crate) mod plan;
+pub(crate) mod keeping;
 pub(crate) mod turn_detection;
 pub(crate) mod prices;

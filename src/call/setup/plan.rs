@@ -18,7 +18,7 @@ use crate::error::{Error, Kind};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, Modality, SessionSettings, Voice};
 use crate::protocol::value::FieldUpdate;
-use crate::session::plan::CallLimits;
+use crate::session::plan::{CallLimits, INPUT, SpokenAnswers};
 use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.
@@ -31,7 +31,7 @@ pub(crate) fn talk(call: &ResolvedSettings, at_input_end: InputEndAction) -> Res
     settings.output = Some(Modality::Audio);
     settings.input_format = Some(format(call, Setting::InputFormat, Setting::InputRate)?);
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
-    settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
+    settings.voice = voice(call);
     settings.speed = call.in_force.float(Setting::Speed);
     settings.transcription = FieldUpdate::Set(transcription(call));
     let TurnDetectionPlan { server, local } = turn_detection::detection(call, TurnHandling::Answered)?;
@@ -40,14 +40,27 @@ pub(crate) fn talk(call: &ResolvedSettings, at_input_end: InputEndAction) -> Res
 }
 
 /// Returns the plan of a text conversation; with `opening`, of a single question.
-pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Plan {
+///
+/// # Errors
+///
+/// When a rate does not fit its format.
+pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Result<Plan, Error> {
     let mut settings = settings(call);
     settings.output = Some(Modality::Text);
     settings.turn_detection = FieldUpdate::Clear;
+    // Instructions around the message are no instructions.
+    let template = settings.instructions.take_if(|text| text.contains(INPUT));
     let mode = if opening.is_some() { Mode::Ask } else { Mode::Chat };
-    let mut plan = plan(mode, settings, call, InputEndAction::GoOn);
-    plan.opening.extend(opening);
-    plan
+    let speech = SpokenAnswers {
+        format: format(call, Setting::OutputFormat, Setting::OutputRate)?,
+        voice: voice(call),
+    };
+    let plan = plan(mode, settings, call, InputEndAction::GoOn);
+    Ok(Plan { opening: opening.into_iter().collect(), template, speech: Some(speech), ..plan })
+}
+
+fn voice(call: &ResolvedSettings) -> Option<Voice> {
+    call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()))
 }
 
 /// Returns the plan of captions.
@@ -161,7 +174,11 @@ fn plan(
         omitted,
         local_turns: None,
         dialect,
+        history: Vec::new(),
         opening: Vec::new(),
+        attachments: Vec::new(),
+        template: None,
+        speech: None,
         at_input_end,
         model: None,
         prices: None,

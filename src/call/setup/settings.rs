@@ -31,6 +31,7 @@ pub(crate) struct ResolvedSettings {
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
     pub(crate) layer: Layer,
+    pub(crate) role: Option<String>,
 }
 
 impl ResolvedSettings {
@@ -44,7 +45,8 @@ impl ResolvedSettings {
         let sources = Sources::read(env_file)?;
         let mut flags = more.layer;
         flags.extend(endpoint.settings.layer.clone());
-        let overrides = Overrides { profile: endpoint.profile.clone(), demo: endpoint.demo, flags };
+        let overrides =
+            Overrides { profile: endpoint.profile.clone(), role: more.role, demo: endpoint.demo, flags };
         Ok(Self { in_force: EffectiveSettings::resolve(overrides, &sources, host_of)?, sources, kind })
     }
 
@@ -123,6 +125,12 @@ impl ResolvedSettings {
 }
 
 impl Flags {
+    /// Adds the settings of further flags.
+    pub(crate) fn and<F>(mut self, flags: &SettingFlags<F>) -> Self {
+        self.layer.extend(flags.layer.clone());
+        self
+    }
+
     /// Sets a text by a flag that is not made from a declaration.
     pub(crate) fn text(&mut self, setting: Setting, flag: &'static str, text: Option<&str>) {
         if let Some(text) = text {
@@ -134,7 +142,7 @@ impl Flags {
 
 impl<F> From<&SettingFlags<F>> for Flags {
     fn from(flags: &SettingFlags<F>) -> Self {
-        Self { layer: flags.layer.clone() }
+        Self { layer: flags.layer.clone(), role: None }
     }
 }
 

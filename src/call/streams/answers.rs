@@ -7,6 +7,7 @@ use crate::call::streams::standard::{charset, columns};
 use crate::markdown::ansi::{ColorLevel, Printer};
 use crate::markdown::extract::{self, Choice};
 use crate::markdown::layout::{Glyphs, TextLayout};
+use crate::markdown::spoken::SpokenPrinter;
 use crate::ui::output::presenter::{AnswerWriter, Verbatim};
 use crate::ui::text::charset::Charset;
 use crate::ui::text::sanitize::sanitize;
@@ -25,6 +26,8 @@ pub(crate) enum AnswerFormat {
     Source,
     /// Markdown as it is drawn on a terminal.
     Markdown(ColorLevel),
+    /// Markdown with its structure in words.
+    Words,
     /// One of its code blocks. An answer without any goes to the receiver.
     Code(Choice, Sender<String>),
 }
@@ -49,6 +52,7 @@ impl AnswerOutput {
             AnswerFormat::Markdown(level) => {
                 Box::new(MarkdownWriter { to, level, printer: Printer::new(level), layout })
             }
+            AnswerFormat::Words => Box::new(WordsWriter { to, printer: SpokenPrinter::new(sanitize) }),
             AnswerFormat::Code(choice, missing) => {
                 Box::new(CodeWriter { to, choice, missing, answer: String::new() })
             }
@@ -98,6 +102,34 @@ impl<W: Write> AnswerWriter for MarkdownWriter<W> {
         let drawn = self.printer.finish(&(self.layout)());
         self.printer = Printer::new(self.level);
         self.to.write_all(drawn.as_bytes())?;
+        self.to.flush()
+    }
+}
+
+/// Writes finished blocks of Markdown with their structure in words.
+struct WordsWriter<W> {
+    to: W,
+    printer: SpokenPrinter,
+}
+
+impl<W: Write> Write for WordsWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.to.write_all(self.printer.push(text).as_bytes())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl<W: Write> AnswerWriter for WordsWriter<W> {
+    fn end_answer(&mut self) -> io::Result<()> {
+        self.to.write_all(self.printer.finish().as_bytes())?;
         self.to.flush()
     }
 }

@@ -9,13 +9,13 @@ use tokio::sync::mpsc;
 
 use crate::audio::api::StreamCounters;
 use crate::audio::options::AudioOptions;
+use crate::call::audio_start::start_audio;
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
 use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::presenter::{Presenter, start_console};
-use crate::call::run::start_audio;
 use crate::call::setup::target::Target;
 use crate::call::wire::Wire;
 use crate::commands::exit_code;
@@ -86,6 +86,9 @@ pub(super) async fn ask(
         reader: Consumer::default(),
         // No device is chosen here.
         device_memory: DeviceMemory { path: None, profile: String::new() },
+        recorder: None,
+        speaker: None,
+        starting: None,
         stops_answer: None,
     };
     let reason = drive.run().await?;

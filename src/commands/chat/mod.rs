@@ -9,9 +9,12 @@ use std::sync::mpsc::{Receiver, channel};
 
 use anyhow::Context;
 
+use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::clock::Clock;
+use crate::call::local::attachments::{TextFile, read_image};
 use crate::call::presenter::PresentationMode;
 use crate::call::run::{Call, RunPosition, StdinMode};
+use crate::call::setup::keeping::keeping;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -21,11 +24,13 @@ use crate::call::streams::standard::stdin_is_piped;
 use crate::call::streams::typed_lines::without_bom;
 use crate::cli::chat::Chat;
 use crate::cli::display::DisplayArgs;
-use crate::commands::chat::question::{QuestionParts, read_files};
+use crate::commands::chat::question::QuestionParts;
+use crate::commands::talk::two_on_one_stream;
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
+use crate::session::io::message::Attachment;
 use crate::ui::output::plain::PlainStyle;
 
 /// What stands for the text on standard input.
@@ -39,22 +44,29 @@ const STDIN: &str = "-";
 /// code block although one is to be extracted.
 pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let flags = Flags::from(&args.settings);
+    let flags = Flags { role: args.role.clone(), ..Flags::from(&args.settings).and(&args.keeping.settings) };
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     named_files(&args, &settings).check()?;
     let target = Target::find(&settings)?.with_dial_options(&settings)?;
     let display = settings.showing(&args.showing);
     let (question, stdin, mode) = what_to_ask(&args, &settings, &display)?;
-    let plan = plan::limited(plan::chat(&settings, question), &target, &settings);
+    let mut plan = plan::limited(plan::chat(&settings, question)?, &target, &settings);
+    let images = args.image.iter().map(|path| read_image(path).map(Attachment::Image));
+    plan.attachments = images.collect::<Result<_, _>>()?;
+    plan.set_spoken(args.speak);
+    let keeping = keeping(&args.keeping, &settings, &mut plan, clock.unix_start())?;
     if args.dry_run {
         return dry_run::write(&plan, &target, mode).map(|()| EndReason::User);
     }
     let (missing, without_code) = channel();
+    let speaker = plan::audio(&settings, &plan, AudioSource::Null, settings.output());
+    let mut notes = settings.notes(&target.name);
+    notes.extend(keeping.note);
     let call = Call {
         plan,
         answers: output::of(&args, settings.in_force.is_flag(Setting::Plain), missing),
         shows_usage: args.usage,
-        notes: settings.notes(&target.name),
+        notes,
         target,
         style: PlainStyle::Chat,
         mode,
@@ -64,7 +76,9 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         captions: None,
         script: None,
         stdin,
-        audio_options: None,
+        audio_options: args.speak.then(|| speaker.clone()),
+        speaker: Some(speaker),
+        recorder: keeping.recorder,
         feed: None,
         device_memory: settings.remember(),
         questions: settings.questions(),
@@ -77,6 +91,8 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
 fn named_files(args: &Chat, settings: &ResolvedSettings) -> NamedFiles {
     let files = NamedFiles::of(settings);
     let files = args.file.iter().fold(files, |files, path| files.read("--file", Some(path)));
+    let files = args.image.iter().fold(files, |files, path| files.read("--image", Some(path)));
+    let files = files.output(&settings.output());
     files.written("--trace", args.showing.trace.as_deref())
 }
 
@@ -86,7 +102,7 @@ fn what_to_ask(
     settings: &ResolvedSettings,
     display: &DisplayArgs,
 ) -> Result<(Option<String>, StdinMode, PresentationMode), Error> {
-    let is_conversation = args.prompt.is_empty() && args.file.is_empty();
+    let is_conversation = args.prompt.is_empty() && args.file.is_empty() && args.image.is_empty();
     if is_conversation && settings.in_force.is_flag(Setting::Plain) && lines_are_piped()? {
         return Ok((None, StdinMode::Piped, PresentationMode::Plain));
     }
@@ -95,6 +111,9 @@ fn what_to_ask(
     let lines_only = args.extract || args.extract_last || args.no_stream || args.no_markdown;
     let mode = match PresentationMode::choose(display) {
         PresentationMode::Screen if question.is_some() || lines_only => PresentationMode::Plain,
+        PresentationMode::Json if args.speak && settings.output() == AudioSink::Stdout => {
+            return Err(two_on_one_stream());
+        }
         mode @ (PresentationMode::Screen | PresentationMode::Plain | PresentationMode::Json) => mode,
     };
     let stdin = match (&question, mode) {
@@ -123,12 +142,14 @@ fn question(args: &Chat) -> Result<Option<String>, Error> {
     let is_piped = !stdin.is_terminal() || is_stdin;
     let parts = QuestionParts {
         words: if is_stdin { String::new() } else { args.prompt.join(" ") },
-        files: read_files(&args.file)?,
+        files: args.file.iter().map(|path| TextFile::read(path)).collect::<Result<_, _>>()?,
         piped: if is_piped { read_all(stdin.lock())? } else { String::new() },
     };
     match parts.question()? {
         Some(question) => Ok(Some(question)),
-        None if !is_piped && args.prompt.is_empty() && args.file.is_empty() => Ok(None),
+        None if !is_piped && args.prompt.is_empty() && args.file.is_empty() && args.image.is_empty() => {
+            Ok(None)
+        }
         None => Err(Error::say(Kind::Usage, "no prompt given")
             .hint("give a question, as in: rtvoice chat \"What is a ring buffer?\"")),
     }

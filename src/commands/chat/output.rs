@@ -28,7 +28,9 @@ pub(super) fn of(args: &Chat, is_plain: bool, missing: Sender<String>) -> Answer
     };
     let format = match choice {
         Some(choice) => AnswerFormat::Code(choice, missing),
-        None if args.no_markdown || is_plain || args.showing.json => AnswerFormat::Source,
+        None if args.no_markdown || args.showing.json => AnswerFormat::Source,
+        None if is_plain && std::io::stdout().is_terminal() => AnswerFormat::Words,
+        None if is_plain => AnswerFormat::Source,
         None => format(&AnswerLayout::current()),
     };
     let delivery = if args.no_stream { Delivery::Whole } else { Delivery::Streamed };
@@ -83,7 +85,7 @@ mod tests {
         }
         match format(&terminal) {
             AnswerFormat::Markdown(level) => Some(level),
-            AnswerFormat::Source | AnswerFormat::Code(..) => None,
+            AnswerFormat::Source | AnswerFormat::Words | AnswerFormat::Code(..) => None,
         }
     }
 

@@ -1,22 +1,7 @@
 //! The question of a one-shot chat: typed words, standard input and files as one text.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
-use anyhow::Context;
-
-use crate::call::streams::typed_lines::without_bom;
+use crate::call::local::attachments::{LONGEST_TEXT, TextFile, fenced};
 use crate::error::{Error, Kind};
-
-/// The longest text that servers take in one item, in characters.
-const LONGEST_TEXT: usize = 256_000;
-
-/// No UTF-8 text of the longest length has more bytes.
-const MOST_BYTES: u64 = 4 * LONGEST_TEXT as u64;
-
-/// The shortest fence of a code block.
-const FENCE: usize = 3;
 
 /// What a question is made of.
 #[derive(Debug, Default)]
@@ -26,14 +11,7 @@ pub(super) struct QuestionParts {
     /// What standard input held.
     pub(super) piped: String,
     /// The files that go with it.
-    pub(super) files: Vec<Attachment>,
-}
-
-/// A text file by the name that the user gave it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Attachment {
-    name: String,
-    text: String,
+    pub(super) files: Vec<TextFile>,
 }
 
 impl QuestionParts {
@@ -53,7 +31,7 @@ impl QuestionParts {
             // Spaces at the beginning of a line may matter in material.
             (false, false) => parts.extend([words.to_owned(), fenced(&self.piped)]),
         }
-        parts.extend(self.files.iter().map(|file| format!("{}:\n{}", file.name, fenced(&file.text))));
+        parts.extend(self.files.iter().map(TextFile::material));
         let question = parts.join("\n\n");
         let length = question.chars().count();
         if length > LONGEST_TEXT {
@@ -62,48 +40,6 @@ impl QuestionParts {
         }
         Ok(Some(question).filter(|question| !question.is_empty()))
     }
-}
-
-/// Returns a text in a fence that is longer than any run of backticks in it.
-fn fenced(text: &str) -> String {
-    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
-    let fence = "`".repeat(FENCE.max(longest + 1));
-    format!("{fence}\n{}\n{fence}", text.trim_end_matches('\n'))
-}
-
-/// Reads the files that go with a question.
-///
-/// # Errors
-///
-/// When one cannot be read, is no text or is too large.
-pub(super) fn read_files(paths: &[PathBuf]) -> Result<Vec<Attachment>, Error> {
-    paths.iter().map(|path| read_file(path)).collect()
-}
-
-fn read_file(path: &Path) -> Result<Attachment, Error> {
-    let name = path.display().to_string();
-    let bytes = read_bounded(path).with_context(|| format!("cannot read {name}"));
-    let bytes =
-        bytes.map_err(|error| Error::new(Kind::Device, error).hint("check the path given to --file"))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        let error = format!("{name} is too large; the limit of a question is {LONGEST_TEXT} characters");
-        return Err(Error::say(Kind::Device, error).hint("attach a part of it"));
-    }
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    match text {
-        Some(text) => Ok(Attachment { name, text: without_bom(&text).to_owned() }),
-        None => {
-            Err(Error::say(Kind::Device, format!("{name} is not a text file"))
-                .hint("--file takes text in UTF-8"))
-        }
-    }
-}
-
-/// Reads no more than one byte beyond the limit, because a device has no end.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -135,31 +71,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         fs::write(&path, "\u{feff}one\ntwo\n").unwrap();
-        let files = read_files(std::slice::from_ref(&path)).unwrap();
+        let files = vec![TextFile::read(&path).unwrap()];
         let parts = QuestionParts { words: "sum up".to_owned(), piped: String::new(), files };
         let expected = format!("sum up\n\n{}:\n```\none\ntwo\n```", path.display());
         assert_eq!(parts.question().unwrap(), Some(expected));
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_sent_is_one_sentence_with_a_hint() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        fs::write(path("image.png"), b"\x89PNG\0").unwrap();
-        fs::write(path("latin1"), b"caf\xe9").unwrap();
-        fs::write(path("large"), vec![b'x'; usize::try_from(MOST_BYTES).unwrap() + 1]).unwrap();
-        for (name, reason) in [
-            ("missing", "cannot read "),
-            ("image.png", "image.png is not a text file"),
-            ("latin1", "latin1 is not a text file"),
-            ("large", "large is too large; the limit of a question is 256000 characters"),
-        ] {
-            let error = read_files(&[path(name)]).unwrap_err();
-            let text = error.source.to_string();
-            assert!(text.contains(reason), "{text}");
-            assert_eq!((error.kind, error.hint.is_some()), (Kind::Device, true), "{name}");
-        }
-        assert!(read_files(&[folder.path().to_owned()]).is_err(), "a folder is no file");
     }
 
     #[test]

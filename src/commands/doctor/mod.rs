@@ -162,7 +162,7 @@ impl DoctorRun {
         (target, link): (&Target, WebSocketClient<NetStream>),
         trace: Option<TraceFile>,
     ) -> Result<ProbeObservations, Error> {
-        let billable = if self.args.ask { calls::billable(settings, &plan) } else { Vec::new() };
+        let billable = if self.args.ask { calls::billable(settings, &plan)? } else { Vec::new() };
         let all = [calls::configured(plan)].into_iter().chain(billable).collect();
         let mut link = Some(link);
         let dial = async || match link.take() {

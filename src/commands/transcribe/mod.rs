@@ -224,6 +224,8 @@ impl Run<'_> {
         let plan = Plan { rewinds_input: feed.is_some(), ..plan };
         let call = Call {
             questions: QuestionFile::default(),
+            recorder: None,
+            speaker: None,
             target: target.clone(),
             style: PlainStyle::Transcribe,
             mode,

@@ -44,6 +44,7 @@ fn find(case: &KeyCase) -> KeySearch {
         (Setting::Url, value)
     });
     let overrides = Overrides {
+        role: None,
         profile: case.profile.map(str::to_owned),
         demo: false,
         flags: url.into_iter().collect::<Layer>(),

@@ -1,5 +1,6 @@
 //! Parser of configuration files. Errors name the line and never repeat it, since it may hold a key.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +14,7 @@ use crate::config::settings::{Layer, Setting};
 use crate::config::value::{Sourced, Value, ValueOrigin};
 
 /// Keys at the top of a file.
-const TOP: [&str; 3] = ["profile", "defaults", "profiles"];
+const TOP: [&str; 4] = ["profile", "defaults", "profiles", "roles"];
 
 /// Key of the profile from which a profile inherits.
 const LIKE: &str = "like";
@@ -39,6 +40,8 @@ pub struct ConfigFile {
     pub defaults: Layer,
     /// Profiles by name.
     pub profiles: BTreeMap<String, Profile>,
+    /// Settings of roles by name.
+    pub roles: BTreeMap<String, Layer>,
 }
 
 /// A profile of a file.
@@ -104,6 +107,7 @@ impl ConfigReader<'_> {
                 }
                 "defaults" => file.defaults = self.defaults(self.table_of("defaults", value)?)?,
                 "profiles" => file.profiles = self.profiles(self.table_of("profiles", value)?)?,
+                "roles" => file.roles = self.roles(self.table_of("roles", value)?)?,
                 other => return Err(self.unknown(other, &key.span(), &TOP)),
             }
         }
@@ -113,15 +117,42 @@ impl ConfigReader<'_> {
     fn profiles(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, Profile>, ConfigFault> {
         let mut profiles = BTreeMap::new();
         for (key, value) in table {
-            let name = key.get_ref().to_string();
-            if !is_name(&name) {
-                let cause = format!("invalid profile name {name:?}");
-                let hint = "use letters, digits, hyphens, dots and underscores";
-                return Err(self.fault(&key.span(), cause, hint));
-            }
+            let name = self.name_of("profile", key)?;
             profiles.insert(name.clone(), self.profile(self.table_of(&name, value)?)?);
         }
         Ok(profiles)
+    }
+
+    fn roles(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, Layer>, ConfigFault> {
+        let mut roles = BTreeMap::new();
+        for (key, value) in table {
+            let name = self.name_of("role", key)?;
+            roles.insert(name.clone(), self.role(self.table_of(&name, value)?)?);
+        }
+        Ok(roles)
+    }
+
+    fn role(&self, table: &DeTable<'_>) -> Result<Layer, ConfigFault> {
+        let mut layer = Layer::new();
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let Some(setting) = Setting::named(name).filter(|setting| setting.is_of_roles()) else {
+                let known = Setting::all().iter().filter(|setting| setting.is_of_roles());
+                let known: Vec<&str> = known.map(|setting| setting.name()).collect();
+                return Err(self.unknown(name, &key.span(), &known));
+            };
+            layer.insert(setting, self.sourced(setting, value)?);
+        }
+        Ok(layer)
+    }
+
+    fn name_of(&self, what: &str, key: &Spanned<Cow<'_, str>>) -> Result<String, ConfigFault> {
+        let name = key.get_ref().to_string();
+        if is_name(&name) {
+            return Ok(name);
+        }
+        let hint = "use letters, digits, hyphens, dots and underscores";
+        Err(self.fault(&key.span(), format!("invalid {what} name {name:?}"), hint))
     }
 
     fn profile(&self, table: &DeTable<'_>) -> Result<Profile, ConfigFault> {
@@ -303,6 +334,9 @@ mod tests {
             ("[defaults]\nurl = \"wss://h\"\n", 2, "url belongs to an endpoint, not to all of them"),
             ("[profiles.\"a b\"]\n", 1, "invalid profile name \"a b\""),
             ("[profiles]\na = 1\n", 2, "a must be a table"),
+            ("[roles.\"a b\"]\n", 1, "invalid role name \"a b\""),
+            ("[roles.a]\nurl = \"wss://h\"\n", 2, "unknown setting \"url\""),
+            ("[roles.a]\nmodel = 1\n", 2, "model must be a text in quotes"),
             ("[defaults]\nidle = 0\n", 2, "idle must be a number above 0"),
             ("[defaults]\nmax_cost = nan\n", 2, "max_cost must be a number above 0"),
             ("[defaults]\nvad_threshold = 1.1\n", 2, "vad_threshold must be a number from 0 to 1"),

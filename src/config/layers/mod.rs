@@ -29,6 +29,8 @@ pub type HostOf = fn(&str) -> Option<String>;
 pub struct Overrides {
     /// Profile by name.
     pub profile: Option<String>,
+    /// Role by name; its settings are stronger than variables.
+    pub role: Option<String>,
     /// Whether the built-in endpoint is used.
     pub demo: bool,
     /// Settings by flag.
@@ -68,13 +70,20 @@ impl EffectiveSettings {
     /// When a profile is unknown or a variable has an invalid value.
     pub fn resolve(overrides: Overrides, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
         let mut strong = overrides.flags;
+        let is_of_others = |setting: Setting| overrides.demo && setting.declaration().scope == Scope::Profile;
+        if let Some(name) = &overrides.role {
+            let settings = role(name, sources)?.iter().filter(|(setting, _)| !is_of_others(**setting));
+            for (setting, value) in settings {
+                strong.entry(*setting).or_insert_with(|| value.clone());
+            }
+        }
         for setting in Setting::all() {
             if strong.contains_key(setting) {
                 continue;
             }
             // An invalid variable is reported for the demo, too.
             let value = in_variable(*setting, sources)?;
-            if !(overrides.demo && setting.declaration().scope == Scope::Profile) {
+            if !is_of_others(*setting) {
                 strong.extend(value.map(|value| (*setting, value)));
             }
         }
@@ -343,6 +352,21 @@ fn of_profile(name: &str, sources: &Sources) -> Result<ProfileValues, Error> {
         }
     }
     Ok(ProfileValues { values, depths, prices })
+}
+
+/// Returns the settings of a role.
+fn role<'s>(name: &str, sources: &'s Sources) -> Result<&'s Layer, Error> {
+    let roles = &sources.user.roles;
+    roles.get(name).ok_or_else(|| {
+        let distance = |known: &&String| strsim::damerau_levenshtein(known, name);
+        let nearest = roles.keys().min_by_key(distance).filter(|known| distance(known) <= 1 + name.len() / 3);
+        let hint = match nearest {
+            Some(nearest) => format!("did you mean {nearest}?"),
+            None if roles.is_empty() => format!("add it as [roles.{name}] to {}", sources.file_name()),
+            None => format!("known roles: {}", roles.keys().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        Error::say(Kind::Config, format!("unknown role {name:?}")).hint(hint)
+    })
 }
 
 fn unknown(name: &str, origin: &ValueOrigin, sources: &Sources) -> Error {

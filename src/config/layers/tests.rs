@@ -147,9 +147,41 @@ fn the_strongest_origin_selects_the_profile_and_a_stronger_url_the_one_that_list
         let pair = |name: Option<&'static str>| name.map(|name| (PROFILE_VARIABLE, name));
         let environment: Vec<_> = pair(environment).into_iter().collect();
         let env_file: Vec<_> = pair(env_file).into_iter().collect();
-        let overrides = Overrides { profile: profile.map(str::to_owned), demo: false, flags };
+        let overrides = Overrides { profile: profile.map(str::to_owned), role: None, demo: false, flags };
         let in_force = resolve(overrides, &sources(file, &environment, &env_file));
         assert_eq!((in_force.profile.as_str(), in_force.chosen_by.to_string().as_str()), expected);
+    }
+}
+
+/// Roles of the tests.
+const ROLES: &str =
+    "[roles.shell]\ninstructions = \"Answer with a command.\"\nmodel = \"small\"\nvoice = \"cedar\"\n";
+
+#[test]
+fn a_role_is_weaker_than_flags_and_stronger_than_everything_else() {
+    let role = || Overrides { role: Some("shell".to_owned()), ..Overrides::default() };
+    let sources = sources(ROLES, &[("RTVOICE_MODEL", "m"), ("RTVOICE_LANG", "de")], &[]);
+    let in_force = resolve(role(), &sources);
+    assert_eq!(in_force.text(Setting::Instructions), Some("Answer with a command."));
+    assert_eq!((in_force.text(Setting::Model), in_force.text(Setting::Lang)), (Some("small"), Some("de")));
+    let value = Value::Text("large".to_owned());
+    let flags = Layer::from([(Setting::Model, Sourced { value, origin: ValueOrigin::Flag("--model") })]);
+    assert_eq!(resolve(Overrides { flags, ..role() }, &sources).text(Setting::Model), Some("large"));
+    let demo = resolve(Overrides { demo: true, ..role() }, &sources);
+    assert_eq!((demo.text(Setting::Model), demo.text(Setting::Voice)), (Some("rtvoice-demo"), Some("cedar")));
+    assert_eq!(resolve(Overrides::default(), &sources).text(Setting::Instructions), None);
+}
+
+#[test]
+fn an_unknown_role_is_an_error_with_the_nearest_name() {
+    for (name, file, hint) in [
+        ("shel", ROLES, "did you mean shell?"),
+        ("poet", ROLES, "known roles: shell"),
+        ("poet", "", "add it as [roles.poet] to the configuration file"),
+    ] {
+        let overrides = Overrides { role: Some(name.to_owned()), ..Overrides::default() };
+        let error = EffectiveSettings::resolve(overrides, &sources(file, &[], &[]), host_of).unwrap_err();
+        assert_eq!(error.to_string(), format!("unknown role {name:?}\nhint: {hint}"));
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::declaration::FlagGroup::{Display, Endpoint, Input, Limits, Response, Talk, Turns};
+use crate::config::declaration::FlagGroup::{
+    Conversation, Display, Endpoint, Input, Limits, Response, Speech, Talk, Turns,
+};
 use crate::config::declaration::ValueKind::{
     self, Bool, Decimal, Integer, List, Path, Positive, Secret, Table, Text,
 };
@@ -118,10 +120,10 @@ settings! {
     PrebufferMs = general("prebuffer_ms", Integer(0..=2_000), "Audio buffered before an answer is played, in ms")
         .default("60");
     Voice = general("voice", Text, "Voice of the assistant").note("Names such as marin or cedar; by default the endpoint chooses.")
-        .flag(Talk, "--voice <NAME>").variable("RTVOICE_VOICE").example("marin");
+        .flag(Speech, "--voice <NAME>").variable("RTVOICE_VOICE").example("marin");
     Speed = general("speed", Decimal(0.25..=1.5), "Speed of the assistant's voice")
         .note("1.0 is normal; not every endpoint has it.")
-        .rare_flag(Talk, "--speed <FACTOR>").example("1.2");
+        .rare_flag(Speech, "--speed <FACTOR>").example("1.2");
     Instructions = general("instructions", Text, "Instructions for the model")
         .flag(Endpoint, "--instructions <TEXT>").short('s').alias("system").variable("RTVOICE_INSTRUCTIONS").example("Answer briefly.");
     Lang = general("lang", Text, "Language of your speech, such as en or zh-TW")
@@ -132,10 +134,10 @@ settings! {
         .flag(Input, "--input <INPUT>").default("default");
     Output = general("output", Text, "Speaker name, .wav file, - (stdout) or null")
         .note("default is the system's speaker; - writes raw PCM16 at 24 kHz.")
-        .flag(Talk, "--output <OUTPUT>").default("default");
+        .flag(Speech, "--output <OUTPUT>").default("default");
     Volume = general("volume", Integer(0..=100), "Volume of the assistant's voice, in percent")
         .note("For speakers: files and pipes keep the level of the endpoint.")
-        .flag(Talk, "--volume <PERCENT>").default("100");
+        .flag(Speech, "--volume <PERCENT>").default("100");
     Echo = general("echo", ValueKind::choice::<EchoSetting>(), "Echo control")
         .note("auto starts with the echo canceller and escalates if needed.")
         .flag(Talk, "--echo <MODE>").default("auto");
@@ -183,6 +185,9 @@ settings! {
         .rare_flag(Display, "--calm").default("false");
     History = general("history", Bool, "Record the texts sent on a screen, for Up and Ctrl-R")
         .note("In a file of mode 0600 in the state folder; texts that begin with a space are left out.").default("true");
+    Save = general("save", Bool, "Keep conversations, to continue them later")
+        .note("In files of mode 0600 in the data folder; --no-save makes an exception.")
+        .rare_flag(Conversation, "--save").default("false");
     Idle = general("idle", Positive, "End after this many minutes without speech or typing")
         .flag(Limits, "--idle <MINUTES>").example("15");
     MaxCost = general("max_cost", Positive, "Spending limit in US dollars; warns at 80%")
@@ -198,6 +203,11 @@ impl Setting {
     /// Returns the settings that a table of the file may hold.
     pub fn in_scope(scope: Scope) -> impl Iterator<Item = Self> {
         Self::all().iter().copied().filter(move |setting| setting.declaration().scope == scope)
+    }
+
+    /// Returns whether a role may set it: the model, and all that holds for any endpoint.
+    pub fn is_of_roles(self) -> bool {
+        self == Self::Model || self.declaration().scope == Scope::Defaults
     }
 
     /// Returns the name in files.

@@ -75,6 +75,18 @@ impl ConversationEntry {
         texts.collect::<Vec<_>>().join("\n")
     }
 
+    /// Returns the data URI of the first image.
+    pub(crate) fn image(&self) -> Option<&str> {
+        self.parts().iter().find_map(|part| match part {
+            ContentPart::InputImage { image_url, .. } => Some(image_url.as_str()),
+            ContentPart::InputText(_)
+            | ContentPart::Text(_)
+            | ContentPart::InputAudio { .. }
+            | ContentPart::Audio { .. }
+            | ContentPart::Other(_) => None,
+        })
+    }
+
     /// Returns whether it is a spoken answer.
     pub(crate) fn is_spoken_answer(&self) -> bool {
         self.role() == Some(&Role::Assistant)

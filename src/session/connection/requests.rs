@@ -10,6 +10,8 @@ pub(crate) enum RequestKind {
     Commit,
     Clear,
     ItemCreate,
+    /// A message of the user, by its item.
+    Message(String),
     ItemDelete,
     Truncate,
     ResponseCreate,
@@ -75,6 +77,7 @@ impl SentRequests {
             | RequestKind::ResponseCancel => true,
             RequestKind::SessionUpdate
             | RequestKind::ItemCreate
+            | RequestKind::Message(_)
             | RequestKind::ItemDelete
             | RequestKind::ResponseCreate => false,
         })

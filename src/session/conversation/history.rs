@@ -1,6 +1,7 @@
 //! Conversation so far, replayed to servers that lack it: after a lost connection and before a rollover.
 
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
+use crate::session::io::message::PastTurn;
 
 /// Maximum number of items to replay. More of the assistant's text makes a speech model write instead, and is
 /// billed again with every response.
@@ -21,6 +22,8 @@ struct HistoryItem {
     role: Role,
     /// Empty while unknown.
     text: String,
+    /// Images of a message.
+    images: Vec<ContentPart>,
     /// Whether it may still need a response.
     awaits_reply: bool,
     /// Whether the server in use has it.
@@ -40,6 +43,33 @@ pub(crate) struct RemovedItem {
 }
 
 impl History {
+    /// Starts with turns that no server has yet.
+    pub(crate) fn of(past: &[PastTurn]) -> Self {
+        let entries = past.iter().map(|turn| HistoryItem {
+            item_id: turn.item_id.clone(),
+            role: turn.role.clone(),
+            text: turn.text.clone(),
+            images: Vec::new(),
+            awaits_reply: false,
+            is_on_server: false,
+            is_on_standby: false,
+            was_replayed: false,
+        });
+        Self { entries: entries.collect() }
+    }
+
+    /// Adds the images of a message.
+    pub(crate) fn set_images(&mut self, item_id: &str, images: Vec<ContentPart>) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.item_id == item_id) {
+            entry.images = images;
+        }
+    }
+
+    /// Removes an item.
+    pub(crate) fn forget(&mut self, item_id: &str) {
+        self.entries.retain(|entry| entry.item_id != item_id);
+    }
+
     /// Notes an item of the server in use at its position; its text may follow.
     pub(crate) fn begin(&mut self, item_id: &str, role: Role) {
         if !self.entries.iter().any(|entry| entry.item_id == item_id) {
@@ -47,6 +77,7 @@ impl History {
                 item_id: item_id.to_owned(),
                 role,
                 text: String::new(),
+                images: Vec::new(),
                 awaits_reply: true,
                 is_on_server: true,
                 is_on_standby: false,
@@ -156,14 +187,12 @@ impl History {
 
 impl HistoryItem {
     fn item(&self) -> Item {
-        let content = match self.role {
+        let text = match self.role {
             Role::Assistant => ContentPart::Text(self.text.clone()),
             Role::User | Role::System | Role::Other(_) => ContentPart::InputText(self.text.clone()),
         };
-        Item {
-            body: ItemBody::Message { role: self.role.clone(), content: vec![content] },
-            ..Item::default()
-        }
+        let content = self.images.iter().cloned().chain([text]).collect();
+        Item { body: ItemBody::Message { role: self.role.clone(), content }, ..Item::default() }
     }
 }
 

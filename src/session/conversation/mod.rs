@@ -17,6 +17,7 @@ use crate::session::conversation::captions::Captions;
 use crate::session::conversation::history::{History, RemovedItem};
 use crate::session::conversation::outcome::InputOutcome;
 use crate::session::conversation::transcript::Transcript;
+use crate::session::io::message::Attachment;
 use crate::session::io::{Deadline, EndReason};
 use crate::session::plan::{Mode, Plan};
 
@@ -29,6 +30,8 @@ pub(crate) struct Conversation {
     outcome: InputOutcome,
     /// Texts to send as soon as the session is configured.
     queued: Vec<String>,
+    /// What goes with the next message.
+    attachments: Vec<Attachment>,
     /// Number of texts typed in this call.
     typed: u64,
 }
@@ -38,9 +41,10 @@ impl Conversation {
         Self {
             captions: Captions::new(plan.rewinds_input),
             transcript: Transcript::default(),
-            history: History::default(),
+            history: History::of(&plan.history),
             outcome: InputOutcome::new(plan),
             queued: plan.opening.clone(),
+            attachments: plan.attachments.clone(),
             typed: 0,
         }
     }
@@ -53,6 +57,26 @@ impl Conversation {
     /// Queues a text until the session is configured.
     pub(crate) fn queue(&mut self, text: String) {
         self.queued.push(text);
+    }
+
+    /// Adds what goes with the next message.
+    pub(crate) fn attach(&mut self, attachment: Attachment) {
+        self.attachments.push(attachment);
+    }
+
+    /// Returns whether the next message has an image.
+    pub(crate) fn has_image(&self) -> bool {
+        self.attachments.iter().any(|attachment| matches!(attachment, Attachment::Image(_)))
+    }
+
+    /// Drops what would go with the next message.
+    pub(crate) fn drop_attachments(&mut self) {
+        self.attachments.clear();
+    }
+
+    /// Forgets a message that the server refused.
+    pub(crate) fn forget_message(&mut self, item_id: &str) {
+        self.history.forget(item_id);
     }
 
     pub(crate) fn take_queued(&mut self) -> Vec<String> {
@@ -77,6 +101,11 @@ impl Conversation {
     /// Notes a refused commit.
     pub(crate) fn commit_refused(&mut self) {
         self.captions.commit_answered();
+    }
+
+    /// Returns whether an answer has text and is not finished.
+    pub(crate) fn has_open_text(&self) -> bool {
+        self.transcript.has_open_text()
     }
 
     /// Returns whether any line of the assistant is not finished.

@@ -74,6 +74,11 @@ impl Transcript {
         !self.assistants.is_empty()
     }
 
+    /// Returns whether an answer has text and is not finished.
+    pub(crate) fn has_open_text(&self) -> bool {
+        self.assistants.iter().any(|(_, answer)| !answer.parts.is_empty())
+    }
+
     fn assistant(&mut self, item_id: &str) -> Option<&mut AssistantUtterance> {
         self.assistants.iter_mut().rfind(|(known, _)| known == item_id).map(|(_, answer)| answer)
     }

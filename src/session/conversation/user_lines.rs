@@ -11,6 +11,7 @@ use crate::session::connection::errors::describe;
 use crate::session::connection::requests::RequestKind;
 use crate::session::context::Context;
 use crate::session::conversation::Conversation;
+use crate::session::io::message::Attachment;
 use crate::session::io::{MediaSpan, Notice, SpokenTime, UserUtterance};
 use crate::session::outputs::Outputs;
 use crate::session::plan::{InputEndAction, Mode, Plan};
@@ -21,23 +22,38 @@ impl Conversation {
         self.outcome.typed();
         self.typed += 1;
         let item_id = cx.connection.own_item(&format!("rtv_text_{}", self.typed));
-        let content = vec![ContentPart::InputText(text.clone())];
+        let (mut sent, mut shown, mut images) = (cx.plan.worded(&text), text, Vec::new());
+        for attachment in std::mem::take(&mut self.attachments) {
+            match attachment {
+                Attachment::Text(more) => {
+                    for text in [&mut sent, &mut shown] {
+                        text.push_str("\n\n");
+                        text.push_str(&more);
+                    }
+                }
+                Attachment::Image(image) => {
+                    shown.push_str(&format!("\n[image: {}]", image.name));
+                    images.push(image.part());
+                }
+            }
+        }
+        let _ = self.history.set_text(&item_id, Role::User, &sent);
+        self.history.set_images(&item_id, images.clone());
+        let content = images.into_iter().chain([ContentPart::InputText(sent)]).collect();
         let item = Item {
             id: Some(item_id.clone()),
             body: ItemBody::Message { role: Role::User, content },
             ..Item::default()
         };
-        // The item is sent below.
-        let _ = self.history.set_text(&item_id, Role::User, &text);
         cx.show(Notice::User(UserUtterance {
-            item_id,
-            text,
+            item_id: item_id.clone(),
+            text: shown,
             is_final: true,
             after: None,
             spoken: None,
             has_failed: false,
         }));
-        cx.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
+        cx.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::Message(item_id));
     }
 
     /// Notes that a spoken turn has become an item: its line has a place, its text follows or never arrives.

@@ -1,6 +1,7 @@
 //! Inputs and outputs of a session.
 
 pub mod delay;
+pub mod message;
 mod spoken;
 mod unanswered;
 
@@ -15,6 +16,7 @@ use crate::protocol::events::response::Usage;
 use crate::protocol::events::server::ServerEvent;
 pub use crate::session::conversation::streamed_text::same_text;
 use crate::session::io::delay::DelayReport;
+use crate::session::io::message::Attachment;
 
 pub use crate::session::io::spoken::{MediaSpan, PlaceMark, SpokenSegment, SpokenTime, TimeSource};
 pub use crate::session::io::unanswered::MissingReply;
@@ -86,6 +88,8 @@ pub enum DialFailure {
 pub enum UserCommand {
     /// Send typed text and request a response.
     Say(String),
+    /// Send this with the next message.
+    Attach(Attachment),
     /// Mute or unmute the microphone; muted sends silence.
     SetMuted(bool),
     /// Stop the response in progress.
@@ -120,6 +124,8 @@ pub enum UserCommand {
     ChangeSpeed(u32),
     /// Mark this place in the captions.
     Mark,
+    /// Speak answers, or write them only; without a value, the other way than now.
+    Speak(Option<bool>),
     /// A request that needs no endpoint.
     Local(LocalRequest),
     /// End the call.
@@ -133,6 +139,10 @@ pub enum LocalRequest {
     Usage,
     /// Save the conversation to a file.
     Save(String),
+    /// Send a text file with the next message.
+    AttachText(String),
+    /// Send an image with the next message.
+    AttachImage(String),
     /// Copy a part of the last answer to the clipboard of the terminal.
     Copy(CopyPart),
 }
@@ -192,6 +202,8 @@ pub enum Output {
     ListDevices,
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
+    /// Open the speaker, unless it is open.
+    OpenSpeaker,
     /// Dial this model from now on.
     SetModel(String),
     /// Perform a request that needs no endpoint.
@@ -365,7 +377,7 @@ pub enum TurnState {
     User,
     /// A response is being generated.
     Thinking,
-    /// A response is playing.
+    /// A response is playing, or its text arrives.
     Assistant,
 }
 

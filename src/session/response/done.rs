@@ -51,7 +51,17 @@ impl Responses {
         self.request_waiting(cx);
         let is_answered = !self.is_active() && cx.plan.mode == Mode::Ask;
         if is_answered && response.status != Some(ResponseStatus::Failed) {
-            cx.connection.request_end(conversation.question_outcome(response.status.as_ref()));
+            self.answered = Some(conversation.question_outcome(response.status.as_ref()));
+            self.end_once_played(cx);
+        }
+    }
+
+    /// Ends a single question once its answer was played.
+    pub(crate) fn end_once_played(&mut self, cx: &mut Context<'_>) {
+        if !self.is_playing()
+            && let Some(reason) = self.answered.take()
+        {
+            cx.connection.request_end(reason);
         }
     }
 

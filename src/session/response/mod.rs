@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::dsp::frame::ClipId;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::server::{ServerBody, ServerEvent};
-use crate::session::io::{Deadline, Output};
+use crate::session::io::{Deadline, EndReason, Output};
 use crate::session::metering::latency::PreviousResponse;
 use crate::session::outputs::Outputs;
 use crate::session::plan::Plan;
@@ -22,13 +22,20 @@ use crate::session::response::sequencer::ResponseSequencer;
 pub(crate) struct Responses {
     sequencer: ResponseSequencer,
     playback: Playback,
+    /// How a single question ends whose answer is still playing.
+    answered: Option<EndReason>,
     /// Number of audio deltas that could not be decoded.
     undecodable_deltas: u64,
 }
 
 impl Responses {
     pub(crate) fn new(plan: &Plan) -> Self {
-        Self { sequencer: ResponseSequencer::default(), playback: Playback::new(plan), undecodable_deltas: 0 }
+        Self {
+            sequencer: ResponseSequencer::default(),
+            playback: Playback::new(plan),
+            answered: None,
+            undecodable_deltas: 0,
+        }
     }
 
     /// Returns whether a response is in progress.

@@ -45,7 +45,7 @@ pub(crate) struct Progress {
 
 impl Playback {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let format = plan.settings.output_format.as_ref();
+        let format = plan.output_format();
         Self {
             codec: format.map_or(Codec::Pcm16, |format| format.codec()),
             rate: plan.output_rate(),

@@ -258,6 +258,7 @@ impl Responses {
         if let Some(item_id) = self.playback.played(clip, samples) {
             conversation.finish_if_played(cx, &mut self.playback, &item_id);
         }
+        self.end_once_played(cx);
     }
 
     /// Notes how much of a clip was played before a flush.

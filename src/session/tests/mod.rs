@@ -57,7 +57,11 @@ fn plan() -> Plan {
         omitted: Vec::new(),
         local_turns: None,
         dialect: None,
+        history: Vec::new(),
         opening: Vec::new(),
+        attachments: Vec::new(),
+        template: None,
+        speech: None,
         at_input_end: InputEndAction::GoOn,
         model: None,
         prices: None,
@@ -73,6 +77,12 @@ fn plan() -> Plan {
 fn manual_plan() -> Plan {
     let mut plan = plan();
     plan.settings.turn_detection = FieldUpdate::Clear;
+    plan
+}
+
+fn written_plan() -> Plan {
+    let mut plan = manual_plan();
+    plan.settings.output = Some(Modality::Text);
     plan
 }
 
@@ -262,6 +272,7 @@ fn describe(output: &Output) -> Option<String> {
         Output::SetVolume(volume) => Some(format!("volume {}", volume.percent())),
         Output::ListDevices => Some("list-devices".into()),
         Output::UseDevice(side, id) => Some(format!("use {side:?} {id:?}")),
+        Output::OpenSpeaker => Some("open speaker".into()),
         Output::SetModel(model) => Some(format!("model {model}")),
         Output::Local(request) => Some(format!("local {request:?}")),
         Output::Show(Notice::Removed(removal)) => Some(format!("removed {removal:?}")),

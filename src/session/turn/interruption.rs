@@ -52,6 +52,7 @@ impl Turns {
             peers.responses.truncate(peers.cx, peers.conversation, clip);
         }
         peers.responses.request_waiting(peers.cx);
+        peers.responses.end_once_played(peers.cx);
     }
 
     /// Stops a response that has no output device, so that the server does not assume it was heard.

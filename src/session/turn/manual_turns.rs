@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
 use crate::session::connection::phase::Phase;
 use crate::session::connection::requests::RequestKind;
 use crate::session::context::Peers;
 use crate::session::io::delay::DelayOrigin;
+use crate::session::io::message::Attachment;
+use crate::session::io::{EndReason, Failure, Notice};
 use crate::session::plan::{Mode, TurnControl};
 use crate::session::turn::Turns;
 use crate::session::turn::microphone::SpeechPhase;
@@ -27,10 +30,28 @@ impl Turns {
             }
             Phase::Live(_) | Phase::Closing(_) | Phase::Over => {}
         }
+        if peers.conversation.has_image() && peers.cx.connection.dialect() == Dialect::Beta {
+            peers.conversation.drop_attachments();
+            return refuse_images(peers);
+        }
         self.interrupt_by_user(peers);
         peers.conversation.send_text(peers.cx, text);
         peers.cx.metering.latency().turn_ended(peers.cx.now, DelayOrigin::Typed);
         peers.responses.request(peers.cx);
+    }
+
+    /// Adds what goes with the next message.
+    pub(crate) fn attach(peers: &mut Peers<'_, '_>, attachment: Attachment) {
+        let (what, name) = match &attachment {
+            Attachment::Text(_) => ("text", None),
+            Attachment::Image(image) => ("image", Some(&image.name)),
+        };
+        if name.is_some() && peers.cx.connection.is_live() && peers.cx.connection.dialect() == Dialect::Beta {
+            return refuse_images(peers);
+        }
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+        peers.cx.outputs.info(format!("{what}{name} goes with your next message"));
+        peers.conversation.attach(attachment);
     }
 
     /// Begins a turn by hand.
@@ -136,6 +157,17 @@ impl Turns {
             TurnControl::Manual if peers.cx.connection.is_live() => self.commit_turn(peers),
             TurnControl::Local => self.local_input_ended(peers),
             TurnControl::Manual | TurnControl::Server => {}
+        }
+    }
+}
+
+/// Refuses a message with an image, which the beta dialect has no form for.
+fn refuse_images(peers: &mut Peers<'_, '_>) {
+    let message = "images cannot be sent: the endpoint speaks the beta dialect".to_owned();
+    match peers.cx.plan.mode {
+        Mode::Ask => peers.cx.connection.request_end(EndReason::Refused(Failure { message, code: None })),
+        Mode::Talk | Mode::Chat | Mode::Transcribe => {
+            peers.cx.show(Notice::Error { code: None, message });
         }
     }
 }

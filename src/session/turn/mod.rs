@@ -143,10 +143,11 @@ impl Turns {
     }
 
     /// Shows whose turn it is if that has changed.
-    pub(crate) fn update_state(&mut self, responses: &Responses, outputs: &mut Outputs) {
+    /// `is_writing` says whether the text of a written answer arrives.
+    pub(crate) fn update_state(&mut self, responses: &Responses, is_writing: bool, outputs: &mut Outputs) {
         let state = if self.is_user_speaking() {
             TurnState::User
-        } else if responses.is_playing() {
+        } else if responses.is_playing() || is_writing {
             TurnState::Assistant
         } else if responses.is_active() {
             TurnState::Thinking

@@ -16,6 +16,19 @@ pub struct DrawResult {
     pub scroll: usize,
     /// Columns of a row of the typed text.
     pub input_columns: usize,
+    /// Whether words were found that were searched for.
+    pub found: Option<bool>,
+}
+
+/// A search in the conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConversationSearch {
+    /// What is searched for.
+    pub words: String,
+    /// Whether the next drawing must find it.
+    pub is_due: bool,
+    /// Whether the same words were searched for before.
+    pub is_repeated: bool,
 }
 
 /// What the help shows.
@@ -45,6 +58,8 @@ pub struct Editor {
     pub edit_externally: bool,
     /// Distinguishes the mouse wheel from arrow keys.
     pub wheel: WheelDetector,
+    /// What is searched for in the conversation.
+    pub find: Option<ConversationSearch>,
     /// What the help shows.
     pub help_page: HelpPage,
     /// Whether the list of keys is shown.
@@ -81,7 +96,26 @@ impl Editor {
     /// Takes the results of a drawing that the next keys need.
     pub fn apply(&mut self, drawn: &DrawResult) {
         (self.page, self.scroll) = (drawn.page, drawn.scroll);
+        if let (Some(found), Some(find)) = (drawn.found, &mut self.find) {
+            find.is_due = false;
+            self.note = match (found, find.is_repeated) {
+                (true, _) => None,
+                (false, true) => Some(format!("no more {:?} above", find.words)),
+                (false, false) => Some(format!("{:?} is not in the conversation", find.words)),
+            };
+        }
         self.area.set_columns(drawn.input_columns);
+    }
+
+    /// Searches the conversation for words; without any, for the next match above.
+    pub fn find(&mut self, words: &str) {
+        let last = self.find.take().map(|find| find.words);
+        let is_repeated = words.is_empty() || last.as_deref() == Some(words);
+        let words = if words.is_empty() { last } else { Some(words.to_owned()) };
+        match words {
+            Some(words) => self.find = Some(ConversationSearch { words, is_due: true, is_repeated }),
+            None => self.note = Some("/find needs words the first time".to_owned()),
+        }
     }
 
     /// Inserts typed text at the cursor.

@@ -27,6 +27,8 @@ pub enum SlashCommand {
     Edit,
     /// Copy a part of the last answer.
     Copy(CopyPart),
+    /// Search the conversation for words; without any, for the next match.
+    Find(String),
     /// Save the conversation to a file.
     Save(String),
     /// Change the system instructions.
@@ -37,6 +39,12 @@ pub enum SlashCommand {
     Voice(String),
     /// Change the speed of speech, in percent.
     Speed(u32),
+    /// Send a text file with the next message.
+    File(String),
+    /// Send an image with the next message.
+    Image(String),
+    /// Speak answers or not; without a value, the other way than now.
+    Speak(Option<bool>),
     /// Show tokens and cost.
     Usage,
     /// Stop the answer.
@@ -57,7 +65,7 @@ impl SlashCommand {
     /// Returns what it asks of the session; none for commands of a screen.
     pub fn user_command(self) -> Option<UserCommand> {
         Some(match self {
-            Self::Help | Self::Edit => return None,
+            Self::Help | Self::Edit | Self::Find(_) => return None,
             Self::Quit => UserCommand::HangUp(EndReason::User),
             Self::Clear => UserCommand::Clear,
             Self::Retry => UserCommand::Retry,
@@ -67,6 +75,9 @@ impl SlashCommand {
             Self::Model(name) => UserCommand::ChangeModel(name),
             Self::Voice(name) => UserCommand::ChangeVoice(name),
             Self::Speed(percent) => UserCommand::ChangeSpeed(percent),
+            Self::File(path) => UserCommand::Local(LocalRequest::AttachText(path)),
+            Self::Image(path) => UserCommand::Local(LocalRequest::AttachImage(path)),
+            Self::Speak(wanted) => UserCommand::Speak(wanted),
             Self::Usage => UserCommand::Local(LocalRequest::Usage),
             Self::Stop => UserCommand::Interrupt,
             Self::SetMuted(muted) => UserCommand::SetMuted(muted),
@@ -100,6 +111,8 @@ struct CommandSpec {
 enum Argument {
     None,
     Optional(&'static str),
+    /// Any text or none.
+    Free(&'static str),
     Required(&'static str),
 }
 
@@ -123,10 +136,13 @@ const SPEED: &str = "FACTOR";
 /// Words that `/copy` takes.
 const COPY_PARTS: &str = "answer|source|code";
 
+/// Words that `/speak` takes.
+const SWITCH: &str = "on|off";
+
 /// Largest edit distance of a suggested name.
 const SUGGESTION_DISTANCE: usize = 2;
 
-const COMMANDS: [CommandSpec; 21] = [
+const COMMANDS: [CommandSpec; 25] = [
     spec("/help", Argument::None, CommandPlace::Anywhere, "list the commands"),
     spec("/quit", Argument::None, CommandPlace::Anywhere, "leave; also /exit, /end"),
     spec("/stop", Argument::None, CommandPlace::Anywhere, "stop the answer"),
@@ -138,6 +154,7 @@ const COMMANDS: [CommandSpec; 21] = [
         CommandPlace::Anywhere,
         "copy the last answer, its Markdown or code",
     ),
+    spec("/find", Argument::Free("WORDS"), CommandPlace::Screen, "search the conversation; again for older"),
     spec(
         "/save",
         Argument::Required(FILE),
@@ -148,7 +165,10 @@ const COMMANDS: [CommandSpec; 21] = [
     spec("/system", Argument::Required("TEXT"), CommandPlace::Anywhere, "change the system instructions"),
     spec("/model", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another model"),
     spec("/usage", Argument::None, CommandPlace::Anywhere, "show tokens and cost"),
-    spec("/voice", Argument::Required("NAME"), CommandPlace::Call, "continue with another voice"),
+    spec("/voice", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another voice"),
+    spec("/speak", Argument::Optional(SWITCH), CommandPlace::Anywhere, "speak answers, or stop doing so"),
+    spec("/file", Argument::Required(FILE), CommandPlace::Anywhere, "send a text file with the next message"),
+    spec("/image", Argument::Required(FILE), CommandPlace::Anywhere, "send an image with the next message"),
     spec("/mute", Argument::None, CommandPlace::Call, "mute the microphone"),
     spec("/unmute", Argument::None, CommandPlace::Call, "unmute it"),
     spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, "change the volume, 0 to 100"),
@@ -229,7 +249,7 @@ fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<()
         Argument::Required(SPEED) if speed_percent(argument).is_none() => {
             Err(format!("{name} needs a number from 0.25 to 1.5"))
         }
-        Argument::None | Argument::Optional(_) | Argument::Required(_) => Ok(()),
+        Argument::None | Argument::Optional(_) | Argument::Free(_) | Argument::Required(_) => Ok(()),
     }
 }
 
@@ -261,6 +281,7 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
             "code" => CopyPart::Code,
             _ => CopyPart::Answer,
         }),
+        "/find" => SlashCommand::Find(text()),
         "/save" => SlashCommand::Save(text()),
         "/clear" => SlashCommand::Clear,
         "/system" => SlashCommand::System(text()),
@@ -268,6 +289,9 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
         "/speed" => SlashCommand::Speed(speed_percent(argument)?),
         "/usage" => SlashCommand::Usage,
         "/voice" => SlashCommand::Voice(text()),
+        "/file" => SlashCommand::File(text()),
+        "/image" => SlashCommand::Image(text()),
+        "/speak" => SlashCommand::Speak((!argument.is_empty()).then(|| argument == "on")),
         "/mute" => SlashCommand::SetMuted(true),
         "/unmute" => SlashCommand::SetMuted(false),
         "/volume" => SlashCommand::SetVolume(percent(argument)?),
@@ -302,7 +326,9 @@ fn available(context: SlashContext) -> impl Iterator<Item = &'static CommandSpec
 pub fn help(context: SlashContext) -> Vec<(String, &'static str)> {
     let usage = |spec: &CommandSpec| match spec.argument {
         Argument::None => spec.name.to_owned(),
-        Argument::Optional(placeholder) => format!("{} [{placeholder}]", spec.name),
+        Argument::Optional(placeholder) | Argument::Free(placeholder) => {
+            format!("{} [{placeholder}]", spec.name)
+        }
         Argument::Required(placeholder) => format!("{} {placeholder}", spec.name),
     };
     available(context).map(|spec| (usage(spec), spec.help)).collect()
@@ -363,6 +389,9 @@ mod tests {
         assert_eq!(parsed("/volume 70", PLAIN_CALL), Ok(volume.clone()));
         assert_eq!(parsed("/volume 70 %", PLAIN_CALL), Ok(volume));
         assert_eq!(parsed("/speed 1.25", PLAIN_CALL), Ok(SlashCommand::Speed(125)));
+        assert_eq!(parsed("/speak", CHAT), Ok(SlashCommand::Speak(None)));
+        assert_eq!(parsed("/speak off", CHAT), Ok(SlashCommand::Speak(Some(false))));
+        assert_eq!(parsed("/image my cat.png", CHAT), Ok(SlashCommand::Image("my cat.png".to_owned())));
         let microphone = SlashCommand::UseDevice(Direction::Input, Some("USB mic".to_owned()));
         assert_eq!(parsed("/input USB mic", PLAIN_CALL), Ok(microphone));
         assert_eq!(
@@ -392,7 +421,8 @@ mod tests {
     fn a_command_that_cannot_be_carried_out_is_one_sentence() {
         for (text, context, expected) in [
             ("/mute", CHAT, "/mute needs a call: a chat has no audio"),
-            ("/voice alloy", CHAT, "/voice needs a call: a chat has no audio"),
+            ("/speak loudly", CHAT, "/speak takes one of on, off"),
+            ("/image", CHAT, "/image needs an argument: /image FILE"),
             ("/edit", PLAIN_CALL, "/edit needs the screen: leave out --plain"),
             ("/help me", CHAT, "/help takes no argument"),
             ("/save", CHAT, "/save needs an argument: /save FILE"),
@@ -415,14 +445,15 @@ mod tests {
 
     #[test]
     fn a_slash_offers_the_names() {
-        assert_eq!(offers("/s", CHAT), ["/stop", "/save", "/system"]);
-        assert_eq!(offers("/", CHAT).len(), 12);
+        assert_eq!(offers("/s", CHAT), ["/stop", "/save", "/system", "/speak"]);
+        assert_eq!(offers("/", CHAT).len(), 17);
         assert!(offers("/save x", CHAT).is_empty() && offers("hello", CHAT).is_empty());
     }
 
     #[test]
     fn a_file_name_is_completed_after_a_command_that_takes_one() {
         assert_eq!(file_prefix("/save notes/to"), Some("notes/to"));
+        assert_eq!(file_prefix("/image cat"), Some("cat"));
         assert_eq!(file_prefix("/system notes"), None);
         assert_eq!(common_prefix(&["talk.md", "tally.md"]), "tal");
         assert_eq!(common_prefix(&["äb", "äc"]), "ä");

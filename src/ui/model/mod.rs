@@ -83,6 +83,17 @@ pub struct CallInfo {
     pub captions: bool,
 }
 
+impl CallInfo {
+    /// Returns what takes place, for messages.
+    pub fn subject(&self) -> &'static str {
+        match (self.captions, self.text_only) {
+            (true, _) => wording::CAPTIONS,
+            (false, true) => wording::CONVERSATION,
+            (false, false) => wording::CALL,
+        }
+    }
+}
+
 /// What ends the user's turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnDetectionKind {

@@ -29,8 +29,7 @@ pub fn write(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<(
     if let Some(delay) = &model.delay {
         writeln!(to, "{}", wording::latencies(&delay.all))?;
     }
-    if let Some(end) = model.ended.as_ref().and_then(end) {
-        let end = if model.info.captions { end.replacen("call", "captions", 1) } else { end };
+    if let Some(end) = model.ended.as_ref().and_then(|reason| end(reason, model.info.subject())) {
         let duration = model.duration().map(wording::minutes);
         let usage = model.usage.as_ref().filter(|_| model.info.text_only);
         let tokens =
@@ -58,14 +57,14 @@ fn wrapped(line: &str, columns: usize) -> String {
     indented.collect::<Vec<_>>().join("\n")
 }
 
-fn end(reason: &EndReason) -> Option<String> {
+fn end(reason: &EndReason, what: &str) -> Option<String> {
     match reason {
         EndReason::User
         | EndReason::Signal(_)
         | EndReason::InputEnded
         | EndReason::Answered
         | EndReason::Limit(_)
-        | EndReason::ServerClosed(_) => Some(wording::end(reason)),
+        | EndReason::ServerClosed(_) => Some(wording::end(reason, what)),
         EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => None,
     }
 }
@@ -97,8 +96,10 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::session::io::Notice;
+    use crate::protocol::events::response::Usage;
+    use crate::session::io::{Notice, UsageReport};
     use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost};
+    use crate::ui::model::CallInfo;
 
     fn summary(call: &[(u64, Notice)]) -> String {
         let mut model = Model::default();
@@ -130,6 +131,28 @@ mod tests {
         ");
         let widest = lines.lines().map(crate::markdown::wrap::width).max();
         assert!(widest <= Some(60), "{widest:?}");
+    }
+
+    #[test]
+    fn a_conversation_in_writing_ends_with_its_usage_and_cost() {
+        let info = CallInfo { text_only: true, ..CallInfo::default() };
+        let mut model = Model::new(info);
+        let total = Usage { total_tokens: Some(1_234), ..Usage::default() };
+        let report = UsageReport {
+            last: None,
+            total,
+            usd: None,
+            total_usd: 0.0125,
+            unpriced: 0,
+            transcribed_seconds: 0.0,
+            unknown: 0,
+        };
+        for notice in [Notice::Usage(Box::new(report)), Notice::End(EndReason::User)] {
+            model.apply(Duration::from_secs(1), &notice);
+        }
+        let mut written = Vec::new();
+        write(&model, 60, &mut written).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), "conversation ended (1234 tokens, $0.0125)\n");
     }
 
     #[test]

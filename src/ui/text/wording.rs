@@ -88,19 +88,28 @@ pub fn echo_sentence(echo: &EchoStatus) -> String {
     format!("{mode}{reason}")
 }
 
-/// Returns why a call ended, on one line; text from the server is sanitized.
-pub fn end(reason: &EndReason) -> String {
+/// What took place, for messages.
+pub const CALL: &str = "call";
+
+/// What took place in writing.
+pub const CONVERSATION: &str = "conversation";
+
+/// What took place when only speech was captioned.
+pub const CAPTIONS: &str = "captions";
+
+/// Returns why a call or a conversation ended, on one line; text from the server is sanitized.
+pub fn end(reason: &EndReason, what: &str) -> String {
     match reason {
-        EndReason::User => "call ended".to_owned(),
+        EndReason::User => format!("{what} ended"),
         EndReason::Signal(2) => "interrupted".to_owned(),
-        EndReason::Signal(number) => format!("call ended by signal {number}"),
+        EndReason::Signal(number) => format!("{what} ended by signal {number}"),
         EndReason::InputEnded => "end of input".to_owned(),
         EndReason::Answered => "answered".to_owned(),
-        EndReason::Limit(Limit::Idle) => "call ended: no activity (--idle)".to_owned(),
-        EndReason::Limit(Limit::Cost) => "call ended: spending limit reached (--max-cost)".to_owned(),
+        EndReason::Limit(Limit::Idle) => format!("{what} ended: no activity (--idle)"),
+        EndReason::Limit(Limit::Cost) => format!("{what} ended: spending limit reached (--max-cost)"),
         EndReason::ServerClosed(reason) => match sanitize::one_line(reason) {
-            reason if reason.is_empty() => "the server ended the call".to_owned(),
-            reason => format!("the server ended the call: {reason}"),
+            reason if reason.is_empty() => format!("the server ended the {what}"),
+            reason => format!("the server ended the {what}: {reason}"),
         },
         EndReason::NoInput(message) => sanitize::one_line(message),
         EndReason::Unanswered(message) => message.to_string(),
@@ -206,9 +215,10 @@ mod tests {
     #[test]
     fn a_server_s_closing_reason_is_sanitized_and_on_one_line() {
         let reason = EndReason::ServerClosed("bye\n\u{1b}[2Jnow".to_owned());
-        assert_eq!(end(&reason), "the server ended the call: bye now");
+        assert_eq!(end(&reason, CALL), "the server ended the call: bye now");
+        assert_eq!(end(&reason, CONVERSATION), "the server ended the conversation: bye now");
         let lost = EndReason::Lost(Failure { message: "reset".to_owned(), code: Some("1006".to_owned()) });
-        assert_eq!(end(&lost), "connection lost: reset (1006)");
+        assert_eq!(end(&lost, CALL), "connection lost: reset (1006)");
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn fit(mut facts: Vec<Fact>, room: usize) -> Vec<Span<'static>> {
 fn state(scene: &ScreenState) -> String {
     let model = scene.model;
     if let Some(reason) = &model.ended {
-        return wording::end(reason);
+        return wording::end(reason, model.info.subject());
     }
     match model.connection {
         ConnectionState::Live => turn(model, scene.live.now),
@@ -141,6 +141,8 @@ fn facts(scene: &ScreenState) -> Vec<Fact> {
     };
     let mut facts = vec![plain(9, wording::minutes(elapsed), wording::minutes(elapsed))];
     if let Some(usage) = &model.usage {
+        let tokens = usage.total.total_tokens.filter(|_| model.info.text_only);
+        facts.extend(tokens.map(|tokens| plain(4, format!("{tokens} tokens"), format!("{tokens} tok"))));
         facts.extend(wording::cost(usage).map(|cost| plain(8, cost, wording::short_cost(usage))));
         if elapsed >= MIN_FOR_RATE && usage.total_usd > 0.0 {
             let rate = usage.total_usd / elapsed.as_secs_f64() * 60.0;

@@ -55,7 +55,7 @@ fn a_conversation_is_a_screen_and_stays_in_the_scrollback() {
     assert!(!text.contains("MUTED") && !text.contains("LIVE") && !text.contains("mic off"), "{text}");
     let left = leave(terminal);
     assert!(left.text.contains("You: what are keys for?"), "{}", left.text);
-    assert!(left.text.contains("Assistant: ") && left.text.contains("call ended ("), "{}", left.text);
+    assert!(left.text.contains("Assistant: ") && left.text.contains("conversation ended ("), "{}", left.text);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn ctrl_c_stops_an_answer_and_the_conversation_goes_on() {
 
 #[test]
 fn ctrl_c_in_plain_lines_stops_an_answer_and_then_ends_the_chat() {
-    let terminal = Terminal::start(endless("--plain"), SIZE);
+    let terminal = Terminal::start(endless("--plain --no-markdown"), SIZE);
     terminal.wait_for_text(LIMIT, "> ");
     for number in 1..=2 {
         terminal.send("question\r");
@@ -214,6 +214,52 @@ fn ctrl_o_edits_the_text_in_the_editor_of_the_user() {
     terminal.send(CONTROL_C);
     terminal.wait_for_text(LIMIT, "text cleared");
     leave(terminal);
+}
+
+#[test]
+fn a_kept_conversation_is_continued_on_the_screen() {
+    let script = format!("{0} --save; {0} -c", format_args!("{} chat --demo", env!("CARGO_BIN_EXE_rtvoice")));
+    let terminal = start(Program::shell(&script));
+    terminal.send("what are keys for?\r");
+    terminal.wait_for_text(LIMIT, "RTVOICE_API_KEY");
+    terminal.wait_for_text(LIMIT, "your turn");
+    terminal.send(CONTROL_D);
+    terminal.wait_for_text(LIMIT, "continuing 2");
+    terminal.wait_for_text(LIMIT, "your turn");
+    terminal.send("/edit\r");
+    terminal.wait_for_text(LIMIT, "> what are keys for?");
+    terminal.send(CONTROL_C);
+    terminal.wait_for_text(LIMIT, "text cleared");
+    let left = leave(terminal);
+    assert!(left.text.contains("conversation kept in /"), "{}", left.text);
+}
+
+#[test]
+fn files_are_attached_by_commands() {
+    let terminal = start(program());
+    fs::write(terminal.file("notes.txt"), "one\n").expect("it can be written");
+    terminal.send("/image notes.txt\r");
+    terminal.wait_for_text(LIMIT, "notes.txt is not an image that can be sent");
+    terminal.send("/file notes.txt\r");
+    terminal.wait_for_text(LIMIT, "text goes with your next message");
+    terminal.send("sum up\r");
+    terminal.wait_for_text(LIMIT, "I do not know that");
+    terminal.wait_for_text(LIMIT, "your turn");
+    let left = leave(terminal);
+    assert_eq!(sent(left.home.path()), ["sum up\n\nnotes.txt:\n```\none\n```"]);
+}
+
+#[test]
+fn answers_are_read_in_words_in_plain_lines() {
+    let plain = Terminal::start(Program::rtvoice("chat --demo --plain"), Size { columns: 80, rows: 60 });
+    plain.wait_for_text(LIMIT, "> ");
+    plain.send("markdown\r");
+    plain.wait_for_text(LIMIT, "End of table.");
+    let text = plain.text();
+    assert!(text.contains("Heading 1: Markdown on a terminal") && text.contains("Item 1: "), "{text}");
+    assert!(text.contains("Bullet, level 2: They nest.") && !text.contains("| ---"), "{text}");
+    plain.send(CONTROL_D);
+    plain.wait(LIMIT).expect_code(0);
 }
 
 #[test]

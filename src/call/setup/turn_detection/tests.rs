@@ -37,7 +37,7 @@ fn settings(file: &str, line: &str) -> ResolvedSettings {
         warnings: Vec::new(),
         path: None,
     };
-    let overrides = Overrides { profile: None, demo: false, flags: flags.layer };
+    let overrides = Overrides { profile: None, role: None, demo: false, flags: flags.layer };
     ResolvedSettings {
         in_force: EffectiveSettings::resolve(overrides, &sources, host_of).unwrap(),
         sources,

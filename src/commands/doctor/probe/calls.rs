@@ -8,6 +8,7 @@ use crate::call::setup::settings::ResolvedSettings;
 use crate::commands::doctor::probe::observations::Capability;
 use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::resample::resample_clip;
+use crate::error::Error;
 use crate::protocol::settings::{Tool, ToolChoice};
 use crate::protocol::value::FieldUpdate;
 use crate::server::demo;
@@ -38,14 +39,18 @@ pub(crate) fn configured(plan: Plan) -> ProbeCall {
 }
 
 /// Returns the calls that are billed: a spoken answer, a written one, a function call, and captions.
-pub(crate) fn billable(settings: &ResolvedSettings, talk: &Plan) -> Vec<ProbeCall> {
+///
+/// # Errors
+///
+/// When a rate does not fit its format.
+pub(crate) fn billable(settings: &ResolvedSettings, talk: &Plan) -> Result<Vec<ProbeCall>, Error> {
     let ask = |question: &str| plan::chat(settings, Some(question.to_owned()));
-    vec![
+    Ok(vec![
         spoken(talk.clone()),
-        written(ask("Answer in one word: are you there?")),
-        function_call(ask("Read the thermometer of the kitchen.")),
+        written(ask("Answer in one word: are you there?")?),
+        function_call(ask("Read the thermometer of the kitchen.")?),
         captions(talk.clone()),
-    ]
+    ])
 }
 
 pub(super) fn spoken(plan: Plan) -> ProbeCall {

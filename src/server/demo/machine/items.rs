@@ -183,7 +183,9 @@ fn prompt_of_entry(entry: &ConversationEntry) -> Prompt {
         (Some(Role::User), Some(measurement)) => {
             Prompt::Voice { measurement: measurement.clone(), pcm: entry.pcm.clone() }
         }
-        (Some(Role::User), None) => Prompt::Text(entry.text()),
+        (Some(Role::User), None) => {
+            entry.image().map_or_else(|| Prompt::Text(entry.text()), |url| Prompt::Image(url.to_owned()))
+        }
         (Some(Role::Assistant | Role::System | Role::Other(_)) | None, _) => Prompt::Nothing,
     }
 }

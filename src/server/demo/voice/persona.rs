@@ -19,6 +19,8 @@ pub(crate) enum Prompt {
     },
     /// The user wrote.
     Text(String),
+    /// The user sent an image, by its data URI.
+    Image(String),
     /// The session's idle timeout expired.
     Idle,
     /// Function calls returned.
@@ -99,10 +101,19 @@ pub(crate) fn spoken(prompt: &Prompt) -> Vec<SpeechPart> {
         Prompt::Text(question) => {
             vec![say(help::find(question).map_or(UNKNOWN, |section| section.spoken))]
         }
+        Prompt::Image(url) => vec![SpeechPart::Say(image(url))],
         Prompt::Outputs(outputs) => vec![SpeechPart::Say(returned(outputs, MAX_SPOKEN_OUTPUT))],
         Prompt::Idle => vec![say(IDLE)],
         Prompt::Nothing => vec![say(NOTHING)],
     }
+}
+
+/// Describes an image by its data URI.
+fn image(url: &str) -> String {
+    let (kind, data) = url.split_once(";base64,").unwrap_or_default();
+    let kind = kind.strip_prefix("data:image/").unwrap_or("unknown").to_ascii_uppercase();
+    let bytes = data.trim_end_matches('=').len() * 3 / 4;
+    format!("I got an image: {kind}, {bytes} bytes. This demo cannot see what is in it.")
 }
 
 /// Returns the written answer to `prompt`, as Markdown.
@@ -119,6 +130,7 @@ pub(crate) fn written(prompt: &Prompt) -> String {
         Prompt::Text(question) => {
             help::find(question).map_or_else(help::unknown, |section| section.body.to_owned())
         }
+        Prompt::Image(url) => image(url),
         Prompt::Outputs(outputs) => returned(outputs, MAX_WRITTEN_OUTPUT),
         Prompt::Idle => IDLE.to_owned(),
         Prompt::Nothing => NOTHING.to_owned(),
@@ -198,6 +210,12 @@ mod tests {
         let prompt = Prompt::Text("How do I test my microphone?".to_owned());
         assert!(written(&prompt).contains("| around -20 dBFS | good |"));
         assert!(transcript(&prompt).len() < 140);
+    }
+
+    #[test]
+    fn an_image_is_described_by_its_type_and_size() {
+        let prompt = Prompt::Image("data:image/png;base64,iVBORw0KGgo=".to_owned());
+        assert_eq!(written(&prompt), "I got an image: PNG, 8 bytes. This demo cannot see what is in it.");
     }
 
     #[test]

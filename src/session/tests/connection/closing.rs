@@ -191,7 +191,7 @@ fn captions_are_awaited_at_the_end_of_a_file() {
 
 #[test]
 fn a_single_question_ends_with_its_response() {
-    let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() };
+    let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..written_plan() };
     let mut call = TestCall::live(plan);
     call.response_created("resp_1");
     call.server(json!({"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_a",
@@ -203,7 +203,7 @@ fn a_single_question_ends_with_its_response() {
 
 #[test]
 fn a_single_question_with_a_failed_response_is_a_failure() {
-    let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() };
+    let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..written_plan() };
     let mut call = TestCall::live(plan);
     call.response_done("resp_1", "failed");
     call.pass(sec(1));

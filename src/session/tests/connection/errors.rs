@@ -4,11 +4,11 @@ use crate::protocol::close::CloseCause;
 use crate::session::tests::*;
 
 fn ask() -> TestCall {
-    TestCall::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() })
+    TestCall::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..written_plan() })
 }
 
 fn chat() -> TestCall {
-    TestCall::live(Plan { mode: Mode::Chat, ..manual_plan() })
+    TestCall::live(Plan { mode: Mode::Chat, ..written_plan() })
 }
 
 fn error(call: &mut TestCall, code: Option<&str>, message: &str) {

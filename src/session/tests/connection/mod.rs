@@ -7,3 +7,4 @@ mod replay;
 mod rollover;
 mod closing;
 mod revision;
+mod history;

@@ -6,7 +6,7 @@ use crate::session::tests::*;
 
 /// A chat with one question and its answer.
 fn answered_chat() -> TestCall {
-    let mut call = TestCall::live(Plan { mode: Mode::Chat, ..manual_plan() });
+    let mut call = TestCall::live(Plan { mode: Mode::Chat, ..written_plan() });
     ask(&mut call, "hello", ("resp_1", "item_1"));
     call.outputs.clear();
     call

@@ -4,3 +4,5 @@ mod responses;
 mod outcome;
 mod latency;
 mod limits;
+mod spoken_chat;
+mod attachments;

@@ -14,7 +14,7 @@ fn captions() -> TestCall {
 }
 
 fn ask() -> TestCall {
-    TestCall::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() })
+    TestCall::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..written_plan() })
 }
 
 fn input_ended(call: &mut TestCall) {
@@ -255,7 +255,7 @@ fn a_slow_response_is_not_given_up() {
 #[test]
 fn audio_in_a_text_session_is_not_interrupted() {
     for mode in [Mode::Chat, Mode::Ask] {
-        let mut call = TestCall::live(Plan { mode, opening: vec!["why?".into()], ..manual_plan() });
+        let mut call = TestCall::live(Plan { mode, opening: vec!["why?".into()], ..written_plan() });
         call.response_created("resp_1");
         call.words("resp_1", "item_a", "Because.");
         call.sound("resp_1", "item_a", sec(2));
@@ -300,7 +300,7 @@ fn done(call: &mut TestCall, status: &str, reason: Value, output: Value) {
 
 #[test]
 fn a_cancelled_response_is_reported() {
-    let chat = || TestCall::live(Plan { mode: Mode::Chat, ..manual_plan() });
+    let chat = || TestCall::live(Plan { mode: Mode::Chat, ..written_plan() });
     let mut call = chat();
     call.say("why?");
     call.outputs.clear();

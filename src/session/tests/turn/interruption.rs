@@ -162,7 +162,7 @@ fn a_server_configured_not_to_interrupt_does_not() {
 
 #[test]
 fn a_written_response_can_be_interrupted() {
-    let mut call = TestCall::live(Plan { mode: Mode::Chat, ..manual_plan() });
+    let mut call = TestCall::live(Plan { mode: Mode::Chat, ..written_plan() });
     call.say("tell me a story");
     call.response_created("resp_1");
     call.server(json!({"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_a",

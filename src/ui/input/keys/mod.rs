@@ -229,7 +229,10 @@ fn plain_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) 
         }
         KeyCode::Enter => return submit::submit(model, editor),
         KeyCode::Char(character) if alt && alt_letter(character, editor) => {}
-        KeyCode::Esc => return Some(UserCommand::Interrupt),
+        KeyCode::Esc => {
+            editor.find = None;
+            return Some(UserCommand::Interrupt);
+        }
         KeyCode::F(1) => editor.show_help(HelpPage::Keys),
         KeyCode::F(2) if model.info.text_only => {}
         KeyCode::F(2) => return Some(show_devices(editor)),

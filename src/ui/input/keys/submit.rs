@@ -16,7 +16,7 @@ pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> 
         Ok(SubmittedText::Message(message)) => {
             editor.take()?;
             // Show the answer to the sent text.
-            editor.scroll = 0;
+            (editor.scroll, editor.find) = (0, None);
             Some(UserCommand::Say(message))
         }
         Ok(SubmittedText::Command(command)) => {
@@ -43,6 +43,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
             editor.area.set(&last.text);
             return Some(UserCommand::TakeBack);
         }
+        SlashCommand::Find(words) => editor.find(&words),
         SlashCommand::Copy(part) => match copy::text(model, part) {
             Ok(text) => {
                 editor.to_copy = Some(text);
@@ -58,6 +59,9 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         | SlashCommand::Model(_)
         | SlashCommand::Voice(_)
         | SlashCommand::Speed(_)
+        | SlashCommand::File(_)
+        | SlashCommand::Image(_)
+        | SlashCommand::Speak(_)
         | SlashCommand::Usage
         | SlashCommand::Stop
         | SlashCommand::SetMuted(_)

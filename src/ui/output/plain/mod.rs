@@ -36,6 +36,16 @@ pub enum PlainStyle {
     Transcribe,
 }
 
+impl PlainStyle {
+    /// Returns what ends at the end.
+    fn subject(self) -> &'static str {
+        match self {
+            Self::Talk | Self::Transcribe => wording::CALL,
+            Self::Chat => wording::CONVERSATION,
+        }
+    }
+}
+
 /// Writes the conversation to one writer and status lines to another.
 ///
 /// The failure of a call is omitted: `main` reports it with its hint.
@@ -353,10 +363,10 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => {
-                self.call_state(&wording::end(reason));
+                self.call_state(&wording::end(reason, self.style.subject()));
             }
             EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
-                self.status_line(&wording::end(reason));
+                self.status_line(&wording::end(reason, self.style.subject()));
             }
             EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
             }

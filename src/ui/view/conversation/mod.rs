@@ -2,6 +2,7 @@
 
 mod markdown;
 mod entry;
+mod search;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -45,6 +46,8 @@ pub struct ConversationLayout {
     top: Option<(u64, usize)>,
     /// Rows below the visible ones, by the last frame.
     scroll: usize,
+    /// Where the words that are searched for were found last.
+    last_match: Option<(u64, usize)>,
     /// Number of the newest entry when the end was last visible.
     newest_seen: Option<u64>,
 }
@@ -69,7 +72,9 @@ pub fn draw(
         return drawn;
     }
     layout.begin_frame(area);
-    let (rows, scroll) = layout.visible_rows(page, scene);
+    let found = layout.found(scene);
+    let (mut rows, scroll) = layout.visible_rows(page, found.flatten(), scene);
+    search::mark(&mut rows, scene);
     let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
     let is_turn = |entry: &Arc<TurnEntry>| entry.speaker != SpeakerRole::Program && !is_empty(entry);
     if !scene.model.entries.iter().any(is_turn) {
@@ -83,7 +88,7 @@ pub fn draw(
         };
         draw_below(frame, area, &below, scene.theme);
     }
-    DrawResult { scroll, ..drawn }
+    DrawResult { scroll, found: found.map(|place| place.is_some()), ..drawn }
 }
 
 /// Draws what is below, at the end of the last row.
@@ -118,12 +123,23 @@ impl ConversationLayout {
         self.frame += 1;
     }
 
-    /// Returns the visible rows and the number of rows below them.
-    fn visible_rows(&mut self, page: usize, scene: &ScreenState) -> (Vec<Line<'static>>, usize) {
+    /// Returns the visible rows, from `found` on if there is one, and the number of rows below them.
+    fn visible_rows(
+        &mut self,
+        page: usize,
+        found: Option<RowPlace>,
+        scene: &ScreenState,
+    ) -> (Vec<Line<'static>>, usize) {
         let last = scene.model.entries.len().saturating_sub(1);
         let end = RowPlace { index: last, row: self.height(last, scene) };
         let end_page = self.up(end, page, scene);
-        let top = if scene.editor.scroll == 0 { end_page } else { self.scrolled_top(end_page, scene) };
+        let is_at_end = scene.editor.scroll == 0 && found.is_none();
+        let top = match found {
+            Some(found) if (found.index, found.row) < (end_page.index, end_page.row) => found,
+            Some(_) => end_page,
+            None if is_at_end => end_page,
+            None => self.scrolled_top(end_page, scene),
+        };
         let mut rows = Vec::new();
         let mut below = 0;
         for index in top.index..scene.model.entries.len() {
@@ -134,7 +150,7 @@ impl ConversationLayout {
                 rows.extend(self.entry_rows(index, first..first + taken, scene));
             }
             below += height - first.min(height) - taken;
-            if rows.len() == page && scene.editor.scroll == 0 {
+            if rows.len() == page && is_at_end {
                 break;
             }
         }

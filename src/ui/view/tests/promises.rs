@@ -111,11 +111,11 @@ fn a_long_conversation_shows_its_end_and_scrolls_to_its_beginning() {
     let mut editor = Editor::default();
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 499."));
-    assert_eq!(drawn, DrawResult { page: 18, scroll: 0, input_columns: 77 });
+    assert_eq!(drawn, DrawResult { page: 18, scroll: 0, input_columns: 77, found: None });
     editor.scroll = usize::MAX;
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 0."));
-    assert_eq!(drawn, DrawResult { page: 18, scroll: 1_481, input_columns: 77 });
+    assert_eq!(drawn, DrawResult { page: 18, scroll: 1_481, input_columns: 77, found: None });
 }
 
 #[test]

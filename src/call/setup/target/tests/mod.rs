@@ -54,8 +54,12 @@ fn settings(case: &TargetCase<'_>) -> Result<ResolvedSettings, Error> {
     let flags = case.flags.iter().map(|(setting, text)| {
         (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: ValueOrigin::Flag("--flag") })
     });
-    let overrides =
-        Overrides { profile: case.profile.map(str::to_owned), demo: false, flags: flags.collect::<Layer>() };
+    let overrides = Overrides {
+        profile: case.profile.map(str::to_owned),
+        role: None,
+        demo: false,
+        flags: flags.collect::<Layer>(),
+    };
     Ok(ResolvedSettings {
         in_force: EffectiveSettings::resolve(overrides, &sources, host_of)?,
         sources,
