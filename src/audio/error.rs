@@ -142,7 +142,8 @@ impl AudioError {
                 Some("leave out --rate, --channels and --format-in")
             }
             Self::BadInput { source: AudioFileError::Unrecognized, .. } => Some(
-                "describe raw audio by --rate, --channels and --format-in; convert others: ffmpeg -i FILE -f wav - | rtvoice transcribe -",
+                "describe raw audio by --rate, --channels and --format-in; convert others: \
+                 ffmpeg -i FILE -f wav - | rtvoice transcribe -",
             ),
             Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {

@@ -165,7 +165,7 @@ pub enum SpeakerRole {
     Assistant,
     /// The program: a notice.
     Program,
-    /// Whoever is captioned.
+    /// The speaker of live captions.
     Captioned,
     /// The program: a place that the user marked in captions.
     Mark,

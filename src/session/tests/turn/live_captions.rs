@@ -46,9 +46,9 @@ fn ctrl_c_waits_for_the_caption_of_the_last_words() {
     call.pass(ms(900));
     assert_eq!(call.ended(), None);
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_1",
-        "content_index": 0, "transcript": "Goodbye."}));
+        "content_index": 0, "transcript": "The end."}));
     call.put(Input::Closed(CloseCause::Ours));
-    assert_eq!(final_texts(&call), ["Goodbye."]);
+    assert_eq!(final_texts(&call), ["The end."]);
     assert_eq!(call.ended(), Some(&EndReason::User));
 }
 
