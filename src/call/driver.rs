@@ -13,11 +13,11 @@ use crate::audio::api::{AudioEvent, DeviceRequest, Duck, Mute, StreamCounters};
 use crate::call::audio_error::audio_error;
 use crate::call::captions::file_feed::FileFeed;
 use crate::call::clock::Clock;
+use crate::call::connections::wire::Wire;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::local::requests;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
-use crate::call::wire::Wire;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
@@ -97,7 +97,7 @@ impl CallDriver {
                 Some(command) = next_line(&mut self.piped), if self.session.takes_line() => {
                     Some(Input::User(command))
                 }
-                input = self.wire.next(), if !is_full => Some(input?),
+                input = self.wire.next(), if !is_full => input?,
                 audio_message = next_audio(&mut self.audio, accepts_frames), if !is_full => self.audio_input(audio_message),
                 input = next_fed(&mut self.feed, self.clock, uncaptioned), if !is_full => Some(input),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
