@@ -15,12 +15,12 @@ use crate::audio::options::AudioOptions;
 use crate::call::audio_start::{audio_error, start_audio};
 use crate::call::captions::file_feed::FileFeed;
 use crate::call::clock::Clock;
+use crate::call::connections::wire::Wire;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::requests::{self, LocalResult};
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
-use crate::call::wire::Wire;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
@@ -108,7 +108,7 @@ impl CallDriver {
                 Some(command) = next_line(&mut self.piped), if self.session.takes_line() => {
                     Some(Input::User(command))
                 }
-                input = self.wire.next(), if !is_full => Some(input?),
+                input = self.wire.next(), if !is_full => input?,
                 audio_message = next_audio(&mut self.audio, accepts_frames), if !is_full => self.audio_input(audio_message),
                 started = next_started(&mut self.starting) => self.speaker_started(started)?,
                 input = next_fed(&mut self.feed, self.clock, uncaptioned), if !is_full => Some(input),

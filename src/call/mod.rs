@@ -4,8 +4,6 @@ pub mod clock;
 pub mod streams;
 pub mod trace;
 pub(crate) mod local;
-pub(crate) mod observed;
-pub(crate) mod wire;
 pub(crate) mod kept;
 pub(crate) mod audio_start;
 pub(crate) mod captions;

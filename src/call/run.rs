@@ -16,6 +16,7 @@ use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
+use crate::call::connections::wire::Wire;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::kept::recorder::ConversationRecorder;
@@ -31,7 +32,6 @@ use crate::call::streams::standard::{cannot_write_stdout, stderr_can_erase, stdi
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
 use crate::call::trace::{ExistingTrace, TraceFile};
-use crate::call::wire::Wire;
 use crate::captions::chinese::ChineseScript;
 use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};

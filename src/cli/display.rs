@@ -22,7 +22,7 @@ pub struct DisplayArgs {
     /// Write JSON lines
     #[arg(long, conflicts_with = "plain")]
     pub json: bool,
-    /// Log all protocol events, audio included, to FILE (never keys)
+    /// Log protocol events with audio, but no keys, to FILE
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// Show debugging details

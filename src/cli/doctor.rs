@@ -30,7 +30,7 @@ pub struct Doctor {
     /// Write one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Log all protocol events, audio included, to FILE (never keys)
+    /// Log protocol events with audio, but no keys, to FILE
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     #[command(flatten)]

@@ -31,11 +31,14 @@ fn in_a_line(arg: Arg) -> Arg {
         Some((_, facts)) => format!("{} {facts}", short.split(" [default").next().unwrap_or_default()),
         None => short,
     };
-    let values = arg.get_possible_values();
+    let values = if arg.get_action().takes_values() { arg.get_possible_values() } else { Vec::new() };
     let values: Vec<&str> =
         values.iter().filter(|value| !value.is_hide_set()).map(PossibleValue::get_name).collect();
     let text = if values.is_empty() { text } else { format!("{text} [values: {}]", values.join(", ")) };
-    arg.help(text).long_help(None::<&'static str>).hide_short_help(false).hide_possible_values(true)
+    arg.help(text)
+        .long_help(None::<&'static str>)
+        .hide_short_help(false)
+        .hide_possible_values(!values.is_empty())
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ impl DoctorRun {
         };
         let about =
             ProbedEndpoint { dialect: ready.plan.dialect, model: target.model(), is_asked: self.args.ask };
-        let seen = self.probe(settings, ready.plan, (&target, link), trace).await?;
+        let seen = self.probe((settings, ready.plan), (&target, link), trace).await?;
         self.note("dialect", seen.dialect.map(|dialect| dialect.as_str()));
         for finding in findings::of_probe(&seen, &about) {
             let writes = finding.check == Check::Dialect && self.args.write_dialect;
@@ -157,8 +157,7 @@ impl DoctorRun {
     /// Makes the calls of the probe: the first on the open connection.
     async fn probe(
         &self,
-        settings: &ResolvedSettings,
-        plan: Plan,
+        (settings, plan): (&ResolvedSettings, Plan),
         (target, link): (&Target, WebSocketClient<NetStream>),
         trace: Option<TraceFile>,
     ) -> Result<ProbeObservations, Error> {

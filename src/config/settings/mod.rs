@@ -135,7 +135,7 @@ settings! {
     Output = general("output", Text, "Speaker name, .wav file, - (stdout) or null")
         .note("default is the system's speaker; - writes raw PCM16 at 24 kHz.")
         .flag(Speech, "--output <OUTPUT>").default("default");
-    Volume = general("volume", Integer(0..=100), "Volume of the assistant's voice, in percent")
+    Volume = general("volume", Integer(0..=100), "Volume of answers, in percent")
         .note("For speakers: files and pipes keep the level of the endpoint.")
         .flag(Speech, "--volume <PERCENT>").default("100");
     Echo = general("echo", ValueKind::choice::<EchoSetting>(), "Echo control")

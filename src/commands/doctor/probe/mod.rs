@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use crate::audio::api::AudioEvent;
 use crate::call::clock::Clock;
 use crate::call::connections::Connections;
-use crate::call::observed::{Observation, ObservedCall};
+use crate::call::connections::observed::{Observation, ObservedCall};
+use crate::call::connections::wire::Wire;
 use crate::call::setup::target::Target;
 use crate::call::trace::TraceFile;
-use crate::call::wire::Wire;
 use crate::commands::doctor::probe::calls::{OPENING, ProbeCall, SPOKEN_ANSWER};
 use crate::commands::doctor::probe::observations::{Capability, ProbeObservations, Reply};
 use crate::dsp::frame::ClipId;
@@ -96,7 +96,7 @@ struct Probe {
 enum CallState {
     Opening,
     Live,
-    /// Closed by the session, which has not told the reason yet.
+    /// Closed by the session, which has not given the reason yet.
     Closing,
     Over,
 }
@@ -232,7 +232,7 @@ impl Probe {
         } else if let Input::Malformed(_) = input {
             self.observations.malformed += 1;
         } else if let Input::Closed(cause) = input
-            && self.state != CallState::Closing
+            && !matches!(self.state, CallState::Closing | CallState::Over)
         {
             self.state = CallState::Over;
             // The error before a close is its reason.

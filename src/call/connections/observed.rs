@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::call::wire::Wire;
+use crate::call::connections::wire::Wire;
 use crate::error::Error;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientEvent;
@@ -84,7 +84,10 @@ impl ObservedCall {
             let deadline = self.session.deadline().map_or(until, |deadline| deadline.at.min(until));
             let clock = self.wire.clock;
             let input = tokio::select! {
-                input = self.wire.next() => input?,
+                input = self.wire.next() => match input? {
+                    Some(input) => input,
+                    None => continue,
+                },
                 () = clock.wait_until(Some(deadline)) => Input::Tick,
             };
             let is_over = input == Input::Tick && clock.now() >= until;

@@ -29,18 +29,15 @@ enum Message {
 }
 
 impl Wire {
-    /// Waits for the next input of the session. Cancel-safe because the connections keep their state.
+    /// Waits for the next event of the connections, and returns the input that it makes. None means that the
+    /// socket has room again. Cancel-safe because the connections keep their state.
     ///
     /// # Errors
     ///
     /// If the trace cannot be written.
-    pub(crate) async fn next(&mut self) -> Result<Input, Error> {
-        loop {
-            let event = self.connections.next().await;
-            if let Some(input) = self.input(event)? {
-                return Ok(input);
-            }
-        }
+    pub(crate) async fn next(&mut self) -> Result<Option<Input>, Error> {
+        let event = self.connections.next().await;
+        self.input(event)
     }
 
     /// Performs an output that concerns the connections; returns any other. `dialect` is that of the session.

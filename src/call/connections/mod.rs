@@ -1,5 +1,8 @@
 //! Connections of a call: current, standby and draining.
 
+pub(crate) mod wire;
+pub(crate) mod observed;
+
 use std::future::pending;
 use std::pin::Pin;
 use std::rc::Rc;
