@@ -53,6 +53,7 @@ mod tests {
         let command = in_lines(Cli::command()).term_width(100);
         let help = command.try_get_matches_from(["rtvoice", "talk", "--help"]).unwrap_err().to_string();
         assert!(help.lines().count() <= 100, "{} lines\n{help}", help.lines().count());
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains("--create-response") && help.contains("[env: RTVOICE_MODEL]"), "{help}");
         assert!(help.contains("[values: auto, aec, duck, half, off]"), "{help}");
     }

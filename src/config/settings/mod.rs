@@ -181,7 +181,7 @@ settings! {
     Theme = general("theme", ValueKind::choice::<ThemeSetting>(), "Colors of the screen")
         .note("auto follows the palette of the terminal and NO_COLOR.")
         .rare_flag(Display, "--theme <NAME>").default("auto");
-    Calm = general("calm", Bool, "Move less: no wave, and meters that change twice a second")
+    Calm = general("calm", Bool, "Move less: slow meters, no wave")
         .rare_flag(Display, "--calm").default("false");
     History = general("history", Bool, "Record the texts sent on a screen, for Up and Ctrl-R")
         .note("In a file of mode 0600 in the state folder; texts that begin with a space are left out.").default("true");
