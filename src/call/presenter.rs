@@ -12,12 +12,12 @@ use crate::call::clock::Clock;
 use crate::call::kept::continuing;
 use crate::call::local::question_file::{self, QuestionFile};
 use crate::call::local::text_editor;
+use crate::call::setup::theme;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, columns};
 use crate::captions::chinese::ChineseScript;
 use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
-use crate::config::values::ThemeSetting;
 use crate::dsp::level::{LevelMeter, LevelReading};
 use crate::error::{Error, Kind};
 use crate::session::io::message::PastTurn;
@@ -33,7 +33,6 @@ use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
-use crate::ui::view::theme::{Motion, Theme};
 
 /// Limit for writing pending lines after a signal.
 const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
@@ -81,19 +80,6 @@ impl LevelMeters {
 fn level(meter: &Arc<OnceLock<Arc<LevelMeter>>>) -> Box<dyn Fn() -> LevelReading + Send> {
     let meter = Arc::clone(meter);
     Box::new(move || meter.get().map_or(LevelReading::SILENCE, |meter| meter.reading()))
-}
-
-/// Returns the theme of the settings, or of the environment.
-pub(crate) fn theme(display: &DisplayArgs) -> Theme {
-    let theme = match display.theme {
-        ThemeSetting::Auto => Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref()),
-        ThemeSetting::Dark => Theme::dark(),
-        ThemeSetting::Light => Theme::light(),
-        ThemeSetting::Contrast => Theme::contrast(),
-        ThemeSetting::None => Theme::plain(),
-    };
-    let motion = if display.calm { Motion::Calm } else { Motion::Normal };
-    Theme { charset: charset(), motion, ..theme }
 }
 
 /// Presentation of a running session.
@@ -244,7 +230,7 @@ impl Presenter {
                         test_hooks::maybe_panic("ui", now);
                         now
                     }),
-                    theme: theme(display),
+                    theme: theme::theme(display),
                     history: questions.read(),
                     record: Box::new(move |text| questions.record(text)),
                     edit: text_editor::edit_text,

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -13,9 +12,10 @@ use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::audio_start::audio_error;
 use crate::call::clock::Clock;
-use crate::call::presenter::{self, PresentationMode, screen_error};
+use crate::call::presenter::{PresentationMode, screen_error};
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
+use crate::call::setup::theme;
 use crate::call::signals::Signals;
 use crate::call::streams::stderr::StderrSilencer;
 use crate::cli::display::DisplayArgs;
@@ -25,9 +25,9 @@ use crate::dsp::level::LevelReading;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::{EndReason, UserCommand};
-use crate::ui::terminal::menu::{self, Menu};
+use crate::ui::terminal::menu::{self, LEAVE, Menu};
 use crate::ui::view::meter::ballistics::MeterBallistics;
-use crate::ui::view::start::{self, FoundDevice, StartChoice, StartEndpoint, StartState};
+use crate::ui::view::start::{self, DeviceFinding, StartChoice, StartEndpoint, StartState};
 use crate::ui::view::theme::Theme;
 
 /// Interval of the microphone's level.
@@ -67,7 +67,7 @@ pub(super) async fn run(signals: &Signals) -> Result<StartEnd, Error> {
     let settings = ResolvedSettings::load(&EndpointArgs::default(), SessionKind::Realtime, Flags::default())?;
     let (shown, watched) = watch::channel(Shown { state: state(&settings), level: LevelReading::SILENCE });
     let (chosen_tx, mut chosen) = oneshot::channel();
-    let theme = presenter::theme(&settings.showing(&DisplayArgs::default()));
+    let theme = theme::theme(&settings.showing(&DisplayArgs::default()));
     let mut screen = StartScreen { shown: watched, clock, meter: MeterBallistics::default(), theme };
     let drawing = tokio::task::spawn_blocking(move || drop(chosen_tx.send(menu::show(&mut screen))));
     let (commands, mut hang_up) = mpsc::channel(1);
@@ -103,7 +103,7 @@ fn state(settings: &ResolvedSettings) -> StartState {
         format!("{}{model} (profile {})", target.name, settings.in_force.profile)
     });
     let endpoint = endpoint.map_err(|error| (format!("{:#}", error.source), error.hint.unwrap_or_default()));
-    StartState { endpoint, microphone: FoundDevice::Searching, speaker: FoundDevice::Searching }
+    StartState { endpoint, microphone: DeviceFinding::Searching, speaker: DeviceFinding::Searching }
 }
 
 /// Looks for the devices, then follows the level of the microphone.
@@ -144,10 +144,10 @@ async fn open(options: AudioOptions) -> Result<Audio, String> {
     }
 }
 
-fn found(opened: &Result<Audio, String>, name: impl Fn(&Audio) -> Option<String>) -> FoundDevice {
+fn found(opened: &Result<Audio, String>, name: impl Fn(&Audio) -> Option<String>) -> DeviceFinding {
     match opened {
-        Ok(audio) => FoundDevice::Found(name(audio).unwrap_or_default()),
-        Err(reason) => FoundDevice::Missing(reason.clone()),
+        Ok(audio) => DeviceFinding::Found(name(audio).unwrap_or_default()),
+        Err(reason) => DeviceFinding::Missing(reason.clone()),
     }
 }
 
@@ -190,7 +190,7 @@ struct StartScreen {
 }
 
 impl Menu for StartScreen {
-    type Choice = StartChoice;
+    type Picked = StartChoice;
 
     fn draw(&mut self, frame: &mut Frame) -> Option<()> {
         self.shown.has_changed().ok()?;
@@ -200,15 +200,7 @@ impl Menu for StartScreen {
         Some(())
     }
 
-    fn choose(&self, key: &KeyEvent) -> Option<StartChoice> {
-        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let letter = match key.code {
-            KeyCode::Char('c' | 'd' | 'q') if is_control => 'q',
-            KeyCode::Esc => 'q',
-            KeyCode::Enter => '\n',
-            KeyCode::Char(letter) if !is_control => letter.to_ascii_lowercase(),
-            _ => return None,
-        };
-        self.shown.borrow().state.choice(letter)
+    fn choose(&self, key: char) -> Option<StartChoice> {
+        if key == LEAVE { Some(StartChoice::Leave) } else { self.shown.borrow().state.choice(key) }
     }
 }

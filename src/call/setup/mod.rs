@@ -9,3 +9,4 @@ pub(crate) mod plan;
 pub(crate) mod keeping;
 pub(crate) mod turn_detection;
 pub(crate) mod prices;
+pub(crate) mod theme;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
 
@@ -16,16 +16,19 @@ use crate::ui::terminal::{ScreenError, ScreenTimeout, join_in_time};
 /// Interval of redrawing.
 const FRAME: Duration = Duration::from_millis(100);
 
+/// Stands for the keys that leave a screen: Esc, Ctrl-C, Ctrl-D and Ctrl-Q.
+pub const LEAVE: char = '\u{1b}';
+
 /// What is drawn, and what keys mean.
 pub trait Menu {
     /// The result of a key.
-    type Choice;
+    type Picked;
 
     /// Draws the screen. Returns none when the menu is to be closed without a choice.
     fn draw(&mut self, frame: &mut Frame) -> Option<()>;
 
-    /// Returns what a key chooses.
-    fn choose(&self, key: &KeyEvent) -> Option<Self::Choice>;
+    /// Returns what a key chooses: a letter, `\n` for Enter, or [`LEAVE`].
+    fn choose(&self, key: char) -> Option<Self::Picked>;
 }
 
 /// Shows a menu until a key chooses something or the menu closes itself. Blocks.
@@ -33,7 +36,7 @@ pub trait Menu {
 /// # Errors
 ///
 /// Errors of the terminal or the system. The terminal is restored.
-pub fn show<M: Menu>(menu: &mut M) -> Result<Option<M::Choice>, ScreenError> {
+pub fn show<M: Menu>(menu: &mut M) -> Result<Option<M::Picked>, ScreenError> {
     let guard = Arc::new(TerminalGuard::default());
     restore_on_panic(Arc::clone(&guard));
     guard.acquire(KeyReporting::Typed).map_err(ScreenError::Terminal)?;
@@ -42,7 +45,7 @@ pub fn show<M: Menu>(menu: &mut M) -> Result<Option<M::Choice>, ScreenError> {
     chosen
 }
 
-fn run<M: Menu>(menu: &mut M, guard: &Arc<TerminalGuard>) -> Result<Option<M::Choice>, ScreenError> {
+fn run<M: Menu>(menu: &mut M, guard: &Arc<TerminalGuard>) -> Result<Option<M::Picked>, ScreenError> {
     let backend = CrosstermBackend::new(io::BufWriter::new(io::stdout()));
     let mut terminal = Terminal::new(backend).map_err(ScreenError::Terminal)?;
     let (reader, events) =
@@ -55,7 +58,7 @@ fn run<M: Menu>(menu: &mut M, guard: &Arc<TerminalGuard>) -> Result<Option<M::Ch
         }
         match events.events.recv_timeout(FRAME) {
             Ok(Ok(ReaderEvent::Event(Event::Key(key)))) if key.kind != KeyEventKind::Release => {
-                if let Some(choice) = menu.choose(&key) {
+                if let Some(choice) = character(&key).and_then(|key| menu.choose(key)) {
                     break Some(choice);
                 }
             }
@@ -69,4 +72,16 @@ fn run<M: Menu>(menu: &mut M, guard: &Arc<TerminalGuard>) -> Result<Option<M::Ch
     // The next screen reads keys itself.
     let _ = join_in_time(reader, ScreenTimeout::Normal);
     Ok(chosen)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn character(key: &KeyEvent) -> Option<char> {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Esc => Some(LEAVE),
+        KeyCode::Char('c' | 'd' | 'q') if is_control => Some(LEAVE),
+        KeyCode::Enter => Some('\n'),
+        KeyCode::Char(letter) if !is_control => Some(letter.to_ascii_lowercase()),
+        _ => None,
+    }
 }

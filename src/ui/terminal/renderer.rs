@@ -28,7 +28,7 @@ use crate::ui::view::conversation::ConversationLayout;
 use crate::ui::view::meter::ballistics::MeterBallistics;
 use crate::ui::view::meter::wave::Wave;
 use crate::ui::view::state::{LiveStatus, ScreenState};
-use crate::ui::view::theme::Motion;
+use crate::ui::view::theme::ScreenMotion;
 
 /// How long the first frame waits for the terminal's answer about key events: the query must not end up within
 /// a frame.
@@ -177,7 +177,7 @@ impl<'a> Renderer<'a> {
 
     fn live_status(&mut self) -> LiveStatus {
         let now = (self.setup.clock)();
-        let is_calm = self.setup.theme.motion == Motion::Calm;
+        let is_calm = self.setup.theme.motion == ScreenMotion::Calm;
         if let Some(metered) = self.metered.filter(|metered| is_calm && now < metered.now + CALM_INTERVAL) {
             return LiveStatus { now, ..metered };
         }

@@ -22,14 +22,14 @@ pub struct StartState {
     /// Description of the endpoint; the error and its hint if there is no usable one.
     pub endpoint: Result<String, (String, String)>,
     /// The microphone.
-    pub microphone: FoundDevice,
+    pub microphone: DeviceFinding,
     /// The speaker.
-    pub speaker: FoundDevice,
+    pub speaker: DeviceFinding,
 }
 
 /// A device that is looked for. Names come from the system and are not sanitized.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FoundDevice {
+pub enum DeviceFinding {
     /// The search goes on.
     Searching,
     /// Found; its name.
@@ -86,7 +86,7 @@ impl StartState {
 
     /// Returns the key that Enter stands for: a chat if there is nothing to speak with.
     pub fn suggested(&self) -> char {
-        let is_missing = |device: &FoundDevice| matches!(device, FoundDevice::Missing(_));
+        let is_missing = |device: &DeviceFinding| matches!(device, DeviceFinding::Missing(_));
         if is_missing(&self.microphone) || is_missing(&self.speaker) { 'c' } else { 'v' }
     }
 
@@ -114,7 +114,7 @@ pub fn draw(frame: &mut Frame, state: &StartState, level: MeterLevel, theme: &Th
         }
     }
     lines.push(fact("Microphone", &device(&state.microphone), columns));
-    if let FoundDevice::Found(_) = state.microphone {
+    if let DeviceFinding::Found(_) = state.microphone {
         let mut spans = vec![Span::raw(format!(" {:LABEL$}", ""))];
         spans.extend(meter::bar(level, BAR.min(columns), (theme.user, theme.dim), theme.charset));
         lines.push(Line::from(spans));
@@ -140,11 +140,11 @@ fn fact(label: &str, text: &str, columns: usize) -> Line<'static> {
     Line::raw(format!(" {label:LABEL$}{text}"))
 }
 
-fn device(device: &FoundDevice) -> String {
+fn device(device: &DeviceFinding) -> String {
     match device {
-        FoundDevice::Searching => "looking for it".to_owned(),
-        FoundDevice::Found(name) => name.clone(),
-        FoundDevice::Missing(reason) => format!("none: {reason}"),
+        DeviceFinding::Searching => "looking for it".to_owned(),
+        DeviceFinding::Found(name) => name.clone(),
+        DeviceFinding::Missing(reason) => format!("none: {reason}"),
     }
 }
 
@@ -159,8 +159,8 @@ mod tests {
     fn found() -> StartState {
         StartState {
             endpoint: Ok("api.openai.com, model gpt-realtime-2 (profile openai)".to_owned()),
-            microphone: FoundDevice::Found("USB Microphone".to_owned()),
-            speaker: FoundDevice::Found("Built-in\u{1b}[31m Audio".to_owned()),
+            microphone: DeviceFinding::Found("USB Microphone".to_owned()),
+            speaker: DeviceFinding::Found("Built-in\u{1b}[31m Audio".to_owned()),
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let enter = |state: StartState| state.choice('\n');
         assert_eq!(enter(found()), Some(StartChoice::Talk(StartEndpoint::Configured)));
         assert_eq!(enter(no_key()), Some(StartChoice::Talk(StartEndpoint::Demo)));
-        let missing = FoundDevice::Missing("no sound system".to_owned());
+        let missing = DeviceFinding::Missing("no sound system".to_owned());
         let without_speaker = StartState { speaker: missing.clone(), ..found() };
         assert_eq!(enter(without_speaker), Some(StartChoice::Chat(StartEndpoint::Configured)));
         let without_microphone = StartState { microphone: missing, ..no_key() };

@@ -31,12 +31,12 @@ pub struct Theme {
     /// Characters of lines and bars.
     pub charset: Charset,
     /// How much moves.
-    pub motion: Motion,
+    pub motion: ScreenMotion,
 }
 
 /// How much of a screen moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Motion {
+pub enum ScreenMotion {
     /// Meters follow the level; wide screens show a wave.
     Normal,
     /// Meters change twice a second; no wave.
@@ -109,7 +109,7 @@ impl Theme {
             unplayed: Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT),
             colors: ColorLevel::Monochrome,
             charset: Charset::Unicode,
-            motion: Motion::Normal,
+            motion: ScreenMotion::Normal,
         }
     }
 

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::session::io::{EndReason, Failure};
 use crate::session::io::{AssistantLine, UserUtterance};
 use crate::ui::fixture::{interrupted_call, lost, write_call};
 

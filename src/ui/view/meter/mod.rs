@@ -13,7 +13,7 @@ use crate::ui::text::charset::Charset;
 use crate::ui::view::meter::ballistics::{LevelWarning, MeterLevel};
 use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::state::ScreenState;
-use crate::ui::view::theme::Motion;
+use crate::ui::view::theme::ScreenMotion;
 
 /// Widest bar in columns.
 const MAX_WIDTH: usize = 24;
@@ -100,7 +100,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if numbers > 0 {
         let used: usize = spans.iter().map(|span| text_width(&span.content)).sum();
         let room = usize::from(area.width).saturating_sub(used + 1);
-        if room >= MIN_WAVE && theme.motion == Motion::Normal {
+        if room >= MIN_WAVE && theme.motion == ScreenMotion::Normal {
             spans.extend(live.wave.spans(room, theme));
         }
     }

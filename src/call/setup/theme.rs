@@ -1,0 +1,19 @@
+//! Converts the display settings to the theme of a screen.
+
+use crate::call::streams::standard::charset;
+use crate::cli::display::DisplayArgs;
+use crate::config::values::ThemeSetting;
+use crate::ui::view::theme::{ScreenMotion, Theme};
+
+/// Returns the theme of the settings, or of the environment.
+pub(crate) fn theme(display: &DisplayArgs) -> Theme {
+    let theme = match display.theme {
+        ThemeSetting::Auto => Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref()),
+        ThemeSetting::Dark => Theme::dark(),
+        ThemeSetting::Light => Theme::light(),
+        ThemeSetting::Contrast => Theme::contrast(),
+        ThemeSetting::None => Theme::plain(),
+    };
+    let motion = if display.calm { ScreenMotion::Calm } else { ScreenMotion::Normal };
+    Theme { charset: charset(), motion, ..theme }
+}
