@@ -116,7 +116,7 @@ fn run_command(cli: Cli, signals: &Signals) -> Result<u8, Error> {
         let command = match cli.command {
             Some(command) => command,
             None if start::has_screen() => match start::run(signals).await? {
-                StartEnd::Command(command) => command,
+                StartEnd::Command(command) => *command,
                 StartEnd::Answer(answer) => return Ok(answer_without_command(&answer)),
                 StartEnd::Left(reason) => return exit_code(reason),
             },

@@ -48,7 +48,7 @@ pub(super) fn has_screen() -> bool {
 /// How the start screen ended.
 pub(super) enum StartEnd {
     /// A command was chosen.
-    Command(Command),
+    Command(Box<Command>),
     /// The help text was chosen.
     Answer(clap::Error),
     /// Nothing was chosen.
@@ -175,7 +175,7 @@ fn command(choice: StartChoice) -> StartEnd {
         StartEndpoint::Demo => Some("--demo"),
     };
     match cli::parse(["rtvoice", name].into_iter().chain(demo).map(OsString::from).collect()) {
-        Ok(Cli { command: Some(command) }) => StartEnd::Command(command),
+        Ok(Cli { command: Some(command) }) => StartEnd::Command(Box::new(command)),
         Ok(Cli { command: None }) => StartEnd::Left(EndReason::User),
         Err(answer) => StartEnd::Answer(answer),
     }

@@ -51,10 +51,12 @@ impl Session {
     pub(super) fn hang_up_by_user(&mut self, now: Duration, reason: EndReason) {
         let is_live = self.plan.mode == Mode::Transcribe && self.plan.at_input_end == InputEndAction::GoOn;
         let waits = self.connection.is_live() && self.activity().is_speech_uncaptioned();
-        match reason {
-            EndReason::User if is_live && waits && !self.is_finishing => self.finish_captions(now),
-            EndReason::Signal(SIGINT) if is_live => self.hang_up(now, EndReason::User),
-            reason => self.hang_up(now, reason),
+        if reason == EndReason::User && is_live && waits && !self.is_finishing {
+            self.finish_captions(now);
+        } else if reason == EndReason::Signal(SIGINT) && is_live {
+            self.hang_up(now, EndReason::User);
+        } else {
+            self.hang_up(now, reason);
         }
     }
 

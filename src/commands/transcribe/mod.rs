@@ -144,14 +144,10 @@ fn file_or_stdin(file: &Path) -> AudioSource {
 /// Returns how captions are shown: live ones on a screen, unless standard output is for something else.
 fn mode(args: &DisplayArgs, input: &AudioSource, captions: Option<&CaptionOutput>) -> PresentationMode {
     let is_live = matches!(input, AudioSource::Device(_) | AudioSource::Null);
-    match PresentationMode::choose(args) {
-        PresentationMode::Screen
-            if !is_live || captions.is_some_and(|captions| !captions.leaves_stdout()) =>
-        {
-            PresentationMode::Plain
-        }
-        mode => mode,
-    }
+    let takes_stdout = captions.is_some_and(|captions| !captions.leaves_stdout());
+    let mode = PresentationMode::choose(args);
+    let has_no_screen = mode == PresentationMode::Screen && (!is_live || takes_stdout);
+    if has_no_screen { PresentationMode::Plain } else { mode }
 }
 
 /// What all inputs of one run have in common.

@@ -264,6 +264,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "captions of a file need few outputs")]
     fn handle(&mut self, input: Input) {
         for output in self.session.handle(self.now, input) {
             match output {

@@ -11,7 +11,7 @@ const ABOUT: ProbedEndpoint = ProbedEndpoint { dialect: None, model: None, is_as
 /// Probes an endpoint that sends these events and reacts to nothing.
 fn seen(calls: Vec<ProbeCall>, events: &[Value], end: Option<ScriptedReaction>) -> ProbeObservations {
     let events = events.iter().cloned().flat_map(say);
-    run(calls, events.chain(end).collect(), |_| Vec::new()).seen
+    run(calls, &events.chain(end).collect::<Vec<_>>(), |_| Vec::new()).seen
 }
 
 fn created() -> Value {

@@ -7,7 +7,6 @@ use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::model::Model;
 
 /// Handles one key.
-#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
 pub(super) fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
     let letter = key.code.as_char().map(|letter| letter.to_ascii_lowercase());

@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::session::io::{EndReason, Failure};
 use crate::session::io::{AssistantLine, UserUtterance};
+use crate::session::io::{EndReason, Failure};
 use crate::ui::fixture::{interrupted_call, lost, write_call};
 
 fn lines(detail: JsonDetail, call: &[(u64, Notice)]) -> String {

@@ -28,7 +28,7 @@ fn kinds(run: &ProbeRun) -> Vec<&str> {
 
 #[test]
 fn an_endpoint_that_answers_everything_is_done_in_a_few_round_trips() {
-    let run = run(free(), say(ga_session("session.created")), answers_free);
+    let run = run(free(), &say(ga_session("session.created")), answers_free);
     for part in [Capability::Created, Capability::Updated, Capability::Clear, Capability::Truncate] {
         assert_eq!(run.seen.reply(part), &Reply::Came(ROUND_TRIP), "{part:?}");
     }
@@ -44,7 +44,7 @@ fn an_endpoint_that_answers_everything_is_done_in_a_few_round_trips() {
 
 #[test]
 fn answers_are_asked_for_only_where_they_are_wanted_and_all_parts_are_seen() {
-    let run = run(paid(), say(ga_session("session.created")), answers_all);
+    let run = run(paid(), &say(ga_session("session.created")), answers_all);
     for part in [
         Capability::Text,
         Capability::Audio,
@@ -70,7 +70,7 @@ fn a_beta_endpoint_is_spoken_to_in_beta() {
         "session.update" => say(error("unknown_parameter", Some("session.type"), event)),
         _ => answers_free(event),
     };
-    let run = run(free(), say(beta_session("session.created")), answer);
+    let run = run(free(), &say(beta_session("session.created")), answer);
     assert_eq!((run.seen.dialect, came(&run, Capability::Updated)), (Some(Dialect::Beta), true));
     assert_eq!(kinds(&run).iter().filter(|kind| **kind == "session.update").count(), 1);
 }
@@ -85,10 +85,10 @@ fn a_dialect_that_is_not_shown_is_found_by_what_is_taken() {
         "session.update" => say(error("invalid_value", Some("session.type"), event)),
         _ => answers_free(event),
     };
-    let beta = run(free(), say(bare.clone()), refuses_ga);
+    let beta = run(free(), &say(bare.clone()), refuses_ga);
     assert_eq!(beta.seen.dialect, Some(Dialect::Beta));
     assert!(came(&beta, Capability::Updated) && beta.seen.left_out.is_empty());
-    let ga = run(free(), say(bare), move |event| match event["type"].as_str().unwrap() {
+    let ga = run(free(), &say(bare), move |event| match event["type"].as_str().unwrap() {
         "session.update" => say(bare_updated.clone()),
         _ => answers_free(event),
     });
@@ -98,7 +98,7 @@ fn a_dialect_that_is_not_shown_is_found_by_what_is_taken() {
 #[test]
 fn a_dialect_that_is_set_is_written_whatever_the_endpoint_shows() {
     let calls = vec![configured(Plan { dialect: Some(Dialect::Ga), ..plan(Mode::Talk, None) })];
-    let run = run(calls, say(beta_session("session.created")), answers_free);
+    let run = run(calls, &say(beta_session("session.created")), answers_free);
     assert_eq!(run.seen.dialect, Some(Dialect::Beta));
     assert!(run.sent[0]["session"]["type"] == "realtime");
 }
@@ -113,7 +113,7 @@ fn what_is_left_out_costs_a_bounded_time_and_nothing_else() {
         ("input_audio_buffer.clear", Capability::Clear),
         ("conversation.item.truncate", Capability::Truncate),
     ] {
-        let run = run(free(), say(ga_session("session.created")), leaves_out(kind));
+        let run = run(free(), &say(ga_session("session.created")), leaves_out(kind));
         assert!(matches!(run.seen.reply(part), Reply::Silent(_)), "{kind}");
         assert_eq!(run.sent.len(), 3, "{kind}");
         assert!(run.took < Duration::from_secs(4), "{kind}: {:?}", run.took);
@@ -121,7 +121,7 @@ fn what_is_left_out_costs_a_bounded_time_and_nothing_else() {
     for (kind, part) in
         [("response.create", Capability::Audio), ("input_audio_buffer.commit", Capability::Captions)]
     {
-        let run = run(paid(), say(ga_session("session.created")), leaves_out(kind));
+        let run = run(paid(), &say(ga_session("session.created")), leaves_out(kind));
         assert!(matches!(run.seen.reply(part), Reply::Silent(_)), "{kind}");
         assert!(run.took < LONGEST_PAID, "{kind}: {:?}", run.took);
     }
@@ -129,7 +129,7 @@ fn what_is_left_out_costs_a_bounded_time_and_nothing_else() {
 
 #[test]
 fn an_endpoint_that_says_nothing_is_left_after_a_while() {
-    let run = run(free(), Vec::new(), |_| Vec::new());
+    let run = run(free(), &[], |_| Vec::new());
     for part in [Capability::Created, Capability::Updated, Capability::Clear, Capability::Truncate] {
         assert!(matches!(run.seen.reply(part), Reply::Silent(_)), "{part:?}");
     }
@@ -140,11 +140,11 @@ fn an_endpoint_that_says_nothing_is_left_after_a_while() {
 #[test]
 fn a_session_that_begins_without_session_created_or_late_is_probed_all_the_same() {
     let other = json!({ "type": "conversation.created", "conversation": { "id": "conv_1" } });
-    let without = run(free(), say(other), answers_free);
+    let without = run(free(), &say(other), answers_free);
     assert!(matches!(without.seen.reply(Capability::Created), Reply::Silent(_)));
     assert!(came(&without, Capability::Updated) && without.seen.dialect == Some(Dialect::Ga));
     // It waits for the first event of the client, and knows nothing of it.
-    let late = run(free(), Vec::new(), |event| match event["type"].as_str().unwrap() {
+    let late = run(free(), &[], |event| match event["type"].as_str().unwrap() {
         "session.update" => say(beta_session("session.created")),
         _ => answers_free(event),
     });
@@ -160,7 +160,7 @@ fn an_endpoint_that_refuses_at_once_is_not_asked_further() {
         vec![ScriptedReaction::Say(refusal.clone()), ScriptedReaction::Close],
         vec![ScriptedReaction::Say(refusal)],
     ] {
-        let run = run(paid(), ending, answers_all);
+        let run = run(paid(), &ending, answers_all);
         assert!(run.seen.is_over_early() && run.sent.is_empty());
         assert!(matches!(run.seen.reply(Capability::Created), Reply::Refused(_)));
         assert_eq!(run.seen.reply(Capability::Updated), &Reply::NotAsked);
@@ -174,7 +174,7 @@ fn a_connection_that_ends_in_the_middle_says_where() {
         "input_audio_buffer.clear" => vec![ScriptedReaction::Close],
         _ => answers_free(event),
     };
-    let run = run(paid(), say(ga_session("session.created")), answer);
+    let run = run(paid(), &say(ga_session("session.created")), answer);
     assert_eq!(run.seen.reply(Capability::Clear), &Reply::Lost);
     assert_eq!(run.seen.reply(Capability::Truncate), &Reply::NotAsked);
     assert!(run.seen.closed.is_some());
@@ -188,11 +188,11 @@ fn settings_that_are_not_known_are_left_out_and_reported() {
         }
         _ => answers_free(event),
     };
-    let dropping = run(free(), say(ga_session("session.created")), answer);
+    let dropping = run(free(), &say(ga_session("session.created")), answer);
     assert_eq!(dropping.seen.left_out, ["session.audio.input.transcription"]);
     assert!(came(&dropping, Capability::Updated));
     let refusing =
-        run(free(), say(ga_session("session.created")), |event| match event["type"].as_str().unwrap() {
+        run(free(), &say(ga_session("session.created")), |event| match event["type"].as_str().unwrap() {
             "session.update" => say(error("invalid_value", Some("session.voice"), event)),
             _ => answers_free(event),
         });
@@ -206,7 +206,7 @@ fn an_event_that_is_not_known_is_not_taken_for_an_item_that_is_not_there() {
         "conversation.item.truncate" => say(error("unknown_or_invalid_event", Some("type"), event)),
         _ => answers_free(event),
     };
-    let run = run(free(), say(ga_session("session.created")), answer);
+    let run = run(free(), &say(ga_session("session.created")), answer);
     assert!(matches!(run.seen.reply(Capability::Truncate), Reply::Refused(_)));
 }
 
@@ -225,7 +225,7 @@ fn an_error_of_something_older_does_not_spoil_what_is_asked_now() {
         }
         _ => answers_free(event),
     };
-    let run = run(free(), say(ga_session("session.created")), answer);
+    let run = run(free(), &say(ga_session("session.created")), answer);
     assert!(came(&run, Capability::Clear));
 }
 
@@ -250,7 +250,7 @@ fn an_answer_that_tells_all_at_its_end_or_fails_is_understood() {
         }
         _ => answers_all(event),
     };
-    let run = run(paid(), say(ga_session("session.created")), answer);
+    let run = run(paid(), &say(ga_session("session.created")), answer);
     assert!(came(&run, Capability::Text) && came(&run, Capability::Tools));
     assert!(
         matches!(run.seen.reply(Capability::Audio), Reply::Refused(error) if error.message.as_deref() == Some("no voice"))
@@ -266,7 +266,7 @@ fn an_answer_without_sound_or_a_call_is_reported_as_such() {
         }
         _ => answers_all(event),
     };
-    let run = run(paid(), say(ga_session("session.created")), answer);
+    let run = run(paid(), &say(ga_session("session.created")), answer);
     for part in [Capability::Text, Capability::Audio, Capability::Transcript, Capability::Tools] {
         assert_eq!(run.seen.reply(part), &Reply::Missing, "{part:?}");
     }
@@ -278,7 +278,7 @@ fn an_account_without_money_ends_the_probe() {
         "response.create" => say(error("insufficient_quota", None, event)),
         _ => answers_all(event),
     };
-    let run = run(paid(), say(ga_session("session.created")), answer);
+    let run = run(paid(), &say(ga_session("session.created")), answer);
     assert!(matches!(run.seen.reply(Capability::Audio), Reply::Refused(_)) && run.seen.is_over_early());
     assert_eq!(kinds(&run).iter().filter(|kind| **kind == "response.create").count(), 1);
 }
@@ -290,7 +290,7 @@ proptest::proptest! {
     #[test]
     fn whatever_an_endpoint_says_the_probe_ends(seed in proptest::collection::vec(0_usize..9, 0..60)) {
         let mut next = seed.into_iter();
-        let run = run(paid(), Vec::new(), move |event| {
+        let run = run(paid(), &[], move |event| {
             let one = match next.next() {
                 Some(0) => ga_session("session.created"),
                 Some(1) => beta_session("session.updated"),

@@ -104,7 +104,7 @@ type ScriptedAnswers = Rc<RefCell<dyn FnMut(&Value) -> Vec<ScriptedReaction>>>;
 /// Probes an endpoint that begins each connection with `first` and reacts to each event as `answer` returns.
 pub(crate) fn run(
     calls: Vec<ProbeCall>,
-    first: Vec<ScriptedReaction>,
+    first: &[ScriptedReaction],
     answer: impl FnMut(&Value) -> Vec<ScriptedReaction> + 'static,
 ) -> ProbeRun {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -114,7 +114,7 @@ pub(crate) fn run(
         let clock = Clock::start();
         let dial = async || {
             let (near, far) = duplex(1 << 16);
-            tokio::task::spawn_local(serve(far, first.clone(), Rc::clone(&script), Rc::clone(&sent)));
+            tokio::task::spawn_local(serve(far, first.to_vec(), Rc::clone(&script), Rc::clone(&sent)));
             let request = endpoint().request().unwrap();
             Ok(WebSocketClient::over(NetStream::InProcess(near), request).await.unwrap())
         };
