@@ -189,9 +189,7 @@ struct StartScreen {
     theme: Theme,
 }
 
-impl Menu for StartScreen {
-    type Picked = StartChoice;
-
+impl Menu<StartChoice> for StartScreen {
     fn draw(&mut self, frame: &mut Frame) -> Option<()> {
         self.shown.has_changed().ok()?;
         let shown = self.shown.borrow_and_update().clone();

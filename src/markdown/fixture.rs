@@ -162,7 +162,7 @@ pub(super) fn plain(source: &str, columns: usize) -> String {
 
 pub(super) fn text_of(document: &mut Document, columns: usize) -> String {
     document.lay_out(&layout(columns));
-    document.lines().map(|line| line.text() + "\n").collect()
+    document.lines_from(0).map(|line| line.text() + "\n").collect()
 }
 
 /// Emphasis next to Chinese, Japanese and Korean text, as the CJK-friendly specification has it.

@@ -61,8 +61,16 @@ impl Session {
         self.outputs.info("conversation cleared");
     }
 
-    /// Changes the system instructions.
+    /// Changes the system instructions; without new ones, shows those in force.
     pub(super) fn instruct(&mut self, now: Duration, instructions: String) {
+        if instructions.is_empty() {
+            let shown = match &self.plan.settings.instructions {
+                Some(instructions) => format!("instructions: {instructions}"),
+                None => "no instructions were given: the endpoint's own apply".to_owned(),
+            };
+            self.outputs.info(shown);
+            return;
+        }
         self.plan.settings.instructions = Some(instructions.clone());
         self.update(now, SessionSettings { instructions: Some(instructions), ..SessionSettings::default() });
         self.outputs.info("instructions changed");

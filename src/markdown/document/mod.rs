@@ -14,6 +14,8 @@ pub struct Document {
     finished: Vec<MarkdownBlock>,
     /// The lines of the finished blocks that were rendered, for the width in `columns`.
     rendered: Vec<Rendered>,
+    /// Number of lines up to the end of each of them.
+    line_ends: Vec<usize>,
     columns: usize,
     /// Whether links are to be resolved whose definition came after them.
     is_complete: bool,
@@ -52,6 +54,7 @@ impl Document {
         if self.columns != layout.columns {
             self.columns = layout.columns;
             self.rendered.clear();
+            self.line_ends.clear();
             self.open = None;
         }
         for index in self.rendered.len()..self.finished.len() {
@@ -63,6 +66,10 @@ impl Document {
             for (index, rendered) in undefined {
                 *rendered = self.renderer.render(&self.finished[index], place(index), layout);
             }
+            self.line_ends.clear();
+        }
+        for rendered in &self.rendered[self.line_ends.len()..] {
+            self.line_ends.push(self.finished_lines() + rendered.lines.len());
         }
         if self.open.is_none() {
             // Definitions in an open block are not final.
@@ -77,10 +84,21 @@ impl Document {
         }
     }
 
-    /// Returns the lines of the last layout.
-    pub fn lines(&self) -> impl Iterator<Item = &Line> {
-        let finished = self.rendered.iter().flat_map(|rendered| &rendered.lines);
-        finished.chain(self.open.iter().flatten())
+    /// Returns the number of lines of the last layout.
+    pub fn line_count(&self) -> usize {
+        self.finished_lines() + self.open.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Returns the lines of the last layout from `start` on. What is before them costs nothing.
+    pub fn lines_from(&self, start: usize) -> impl Iterator<Item = &Line> {
+        let block = self.line_ends.partition_point(|end| *end <= start);
+        let before = block.checked_sub(1).map_or(0, |last| self.line_ends[last]);
+        let finished = self.rendered[block..].iter().flat_map(|rendered| &rendered.lines);
+        finished.chain(self.open.iter().flatten()).skip(start - before)
+    }
+
+    fn finished_lines(&self) -> usize {
+        self.line_ends.last().copied().unwrap_or_default()
     }
 }
 

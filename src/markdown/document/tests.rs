@@ -35,6 +35,29 @@ fn every_prefix_of_an_answer_ends_in_the_same_lines() {
 }
 
 #[test]
+fn the_lines_from_any_row_are_the_rest_of_all_lines() {
+    let mut document = Document::default();
+    let check = |document: &Document| {
+        let all: Vec<&Line> = document.lines_from(0).collect();
+        assert_eq!(all.len(), document.line_count());
+        for start in 0..all.len() + 2 {
+            let rest: Vec<&Line> = document.lines_from(start).collect();
+            assert_eq!(rest, all[start.min(all.len())..], "from {start}");
+        }
+    };
+    for character in ANSWER.chars() {
+        document.push(character.encode_utf8(&mut [0; 4]));
+        document.lay_out(&layout(20));
+        check(&document);
+    }
+    document.finish();
+    document.lay_out(&layout(20));
+    check(&document);
+    document.lay_out(&layout(50));
+    check(&document);
+}
+
+#[test]
 fn what_is_printed_after_a_prefix_is_the_beginning_of_the_whole() {
     let whole = printed(&[ANSWER], 40).concat();
     for (start, rest) in cuts(ANSWER) {

@@ -114,7 +114,7 @@ pub enum UserCommand {
     Retry,
     /// Delete the last message of the user and what follows it.
     TakeBack,
-    /// Change the system instructions.
+    /// Change the system instructions; an empty text shows those in force.
     Instruct(String),
     /// Continue with another model.
     ChangeModel(String),

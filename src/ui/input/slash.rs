@@ -154,7 +154,7 @@ const COMMANDS: [CommandSpec; 25] = [
         CommandPlace::Anywhere,
         "copy the last answer, its Markdown or code",
     ),
-    spec("/find", Argument::Free("WORDS"), CommandPlace::Screen, "search the conversation; again for older"),
+    spec("/find", Argument::Free("WORDS"), CommandPlace::Screen, "search; again for older; also / WORDS"),
     spec(
         "/save",
         Argument::Required(FILE),
@@ -162,7 +162,7 @@ const COMMANDS: [CommandSpec; 25] = [
         "save the conversation (.md, .txt, .jsonl)",
     ),
     spec("/clear", Argument::None, CommandPlace::Anywhere, "forget the conversation and start a new one"),
-    spec("/system", Argument::Required("TEXT"), CommandPlace::Anywhere, "change the system instructions"),
+    spec("/system", Argument::Free("TEXT"), CommandPlace::Anywhere, "show or change the system instructions"),
     spec("/model", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another model"),
     spec("/usage", Argument::None, CommandPlace::Anywhere, "show tokens and cost"),
     spec("/voice", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another voice"),
@@ -216,6 +216,7 @@ pub fn parse(text: &str, context: SlashContext) -> Result<SubmittedText, String>
 /// Returns the name in the table of a name that other programs use.
 fn canonical(word: &str) -> &str {
     match word {
+        "/" => "/find",
         "/exit" | "/end" => "/quit",
         "/again" | "/regenerate" => "/retry",
         _ => word,
@@ -382,6 +383,8 @@ mod tests {
         }
         assert_eq!(parsed("  /quit ", CHAT), Ok(SlashCommand::Quit));
         assert_eq!(parsed("/end", CHAT), Ok(SlashCommand::Quit));
+        assert_eq!(parsed("/ ring buffer", CHAT), Ok(SlashCommand::Find("ring buffer".to_owned())));
+        assert_eq!(parsed("/", CHAT), Ok(SlashCommand::Find(String::new())));
         assert_eq!(parsed("/copy", CHAT), Ok(SlashCommand::Copy(CopyPart::Answer)));
         assert_eq!(parsed("/copy code", CHAT), Ok(SlashCommand::Copy(CopyPart::Code)));
         assert_eq!(parsed("/system be\nbrief", CHAT), Ok(SlashCommand::System("be\nbrief".to_owned())));
@@ -411,7 +414,6 @@ mod tests {
             ("/cler", "unknown command /cler; did you mean /clear?"),
             ("/ret please", "unknown command /ret; did you mean /retry?"),
             ("/xyzzyx", "unknown command /xyzzyx; try /help"),
-            ("/", "unknown command /; try /help"),
         ] {
             assert_eq!(parsed(text, CHAT), Err(expected.to_owned()));
         }

@@ -49,7 +49,7 @@ fn without_markup(source: &str) -> String {
     document.push(source);
     document.finish();
     document.lay_out(&TextLayout { columns: COLUMNS, glyphs: Glyphs::Unicode, sanitize });
-    let lines: Vec<String> = document.lines().map(|line| line.text().trim_end().to_owned()).collect();
+    let lines: Vec<String> = document.lines_from(0).map(|line| line.text().trim_end().to_owned()).collect();
     lines.join("\n").trim().to_owned()
 }
 

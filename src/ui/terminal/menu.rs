@@ -19,16 +19,13 @@ const FRAME: Duration = Duration::from_millis(100);
 /// Stands for the keys that leave a screen: Esc, Ctrl-C, Ctrl-D and Ctrl-Q.
 pub const LEAVE: char = '\u{1b}';
 
-/// What is drawn, and what keys mean.
-pub trait Menu {
-    /// The result of a key.
-    type Picked;
-
+/// What is drawn, and what keys choose.
+pub trait Menu<T> {
     /// Draws the screen. Returns none when the menu is to be closed without a choice.
     fn draw(&mut self, frame: &mut Frame) -> Option<()>;
 
     /// Returns what a key chooses: a letter, `\n` for Enter, or [`LEAVE`].
-    fn choose(&self, key: char) -> Option<Self::Picked>;
+    fn choose(&self, key: char) -> Option<T>;
 }
 
 /// Shows a menu until a key chooses something or the menu closes itself. Blocks.
@@ -36,7 +33,7 @@ pub trait Menu {
 /// # Errors
 ///
 /// Errors of the terminal or the system. The terminal is restored.
-pub fn show<M: Menu>(menu: &mut M) -> Result<Option<M::Picked>, ScreenError> {
+pub fn show<T>(menu: &mut impl Menu<T>) -> Result<Option<T>, ScreenError> {
     let guard = Arc::new(TerminalGuard::default());
     restore_on_panic(Arc::clone(&guard));
     guard.acquire(KeyReporting::Typed).map_err(ScreenError::Terminal)?;
@@ -45,7 +42,7 @@ pub fn show<M: Menu>(menu: &mut M) -> Result<Option<M::Picked>, ScreenError> {
     chosen
 }
 
-fn run<M: Menu>(menu: &mut M, guard: &Arc<TerminalGuard>) -> Result<Option<M::Picked>, ScreenError> {
+fn run<T>(menu: &mut impl Menu<T>, guard: &Arc<TerminalGuard>) -> Result<Option<T>, ScreenError> {
     let backend = CrosstermBackend::new(io::BufWriter::new(io::stdout()));
     let mut terminal = Terminal::new(backend).map_err(ScreenError::Terminal)?;
     let (reader, events) =

@@ -74,6 +74,9 @@ fn instructions_are_changed_in_the_session() {
     let mut call = answered_chat();
     call.user(UserCommand::Instruct("be brief".to_owned()));
     assert_eq!(changes(&mut call), ["instructions Some(\"be brief\")", "info instructions changed"]);
+    call.outputs.clear();
+    call.user(UserCommand::Instruct(String::new()));
+    assert_eq!(changes(&mut call), ["info instructions: be brief"]);
 }
 
 #[test]

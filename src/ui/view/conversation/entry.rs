@@ -184,7 +184,7 @@ impl EntryRows {
         match &self.body {
             Some(Body::Plain(_)) if self.entry.text.trim().is_empty() => 0,
             Some(Body::Plain(rows)) => rows.len(),
-            Some(Body::Markdown(document, _)) => document.lines().count(),
+            Some(Body::Markdown(document, _)) => document.line_count(),
             None => 0,
         }
     }
@@ -203,7 +203,7 @@ impl EntryRows {
                     .collect()
             }
             Some(Body::Markdown(document, unheard)) => {
-                let rows = document.lines().enumerate().skip(range.start).take(range.len());
+                let rows = range.clone().zip(document.lines_from(range.start));
                 let struck = |row| match unheard {
                     Some((cut, from)) if row == *cut => Some(*from),
                     Some((cut, _)) if row > *cut => Some(0),

@@ -61,9 +61,9 @@ pub(super) fn unheard_from(whole: &Document, heard: &str, layout: &TextLayout) -
     let mut document = Document::default();
     document.push(heard);
     document.lay_out(layout);
-    let mut left = document.lines().flat_map(letters).count();
+    let mut left = document.lines_from(0).flat_map(letters).count();
     let mut lines = 0;
-    for (row, line) in whole.lines().enumerate() {
+    for (row, line) in whole.lines_from(0).enumerate() {
         lines = row + 1;
         let in_line = letters(line).count();
         if in_line <= left {
