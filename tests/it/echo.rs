@@ -82,10 +82,14 @@ fn who_speaks_over_the_loudspeakers_interrupts_them() {
         server.echo(60, 12);
         let call = call(&server, flags);
         call.wait_for_json(LIMIT, "echo", |line| line["delay_ms"].is_u64());
-        server.say("stop, stop, there is something else");
         let greeting = final_answer(&call);
+        server.say("hello there, this is a question");
+        let is_next = |line: &Value| line["item_id"] != greeting["item_id"];
+        call.wait_for_json(LIMIT, "assistant", is_next);
+        server.say("stop, stop, there is something else");
+        let answer = call.wait_for_json(LIMIT, "assistant", |line| is_next(line) && line["final"] == true);
         let outcome = hang_up(call);
-        assert_eq!(greeting["interrupted"], true, "{flags}: {}", outcome.text());
+        assert_eq!(answer["interrupted"], true, "{flags}: {}", outcome.text());
     }
 }
 
