@@ -175,6 +175,7 @@ fn facts(scene: &ScreenState) -> Vec<Fact> {
         model
             .info
             .volume
+            .filter(|_| !model.info.text_only)
             .map(|volume| plain(4, wording::volume(volume), format!("vol {}", volume.percent()))),
     );
     if model.info.demo {

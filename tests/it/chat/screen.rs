@@ -71,6 +71,45 @@ fn a_paste_of_three_lines_is_one_question_and_arrow_keys_print_nothing() {
 }
 
 #[test]
+fn a_paste_of_ten_thousand_lines_is_one_question_and_arrives_whole() {
+    let terminal = start(program());
+    let lines: Vec<String> = (0..10_000).map(|number| format!("line {number}")).collect();
+    terminal.send(&format!("\x1b[200~{}\x1b[201~", lines.join("\r")));
+    terminal.wait_for_text(LIMIT, "10000 lines");
+    terminal.send("\r");
+    terminal.wait_for_text(LIMIT, "I do not know that");
+    let left = leave(terminal);
+    assert!(sent(left.home.path()) == [lines.join("\n")], "the question is the paste");
+}
+
+#[test]
+fn the_cursor_stands_at_the_caret_in_wide_and_joined_text() {
+    let terminal = start(program());
+    let mut column = 2;
+    let wait_for_column = |column: u16| {
+        terminal.wait_until(LIMIT, |screen| {
+            let (row, at) = screen.cursor_position();
+            let text = screen.rows(0, SIZE.columns).nth(usize::from(row)).unwrap_or_default();
+            at == column && text.starts_with("> ") && !screen.hide_cursor()
+        });
+    };
+    let typed = [("a", 1), ("漢", 2), ("👩\u{200d}👩\u{200d}👧", 2), ("e\u{301}", 1), ("ö", 1)];
+    for (cluster, columns) in typed {
+        terminal.send(cluster);
+        column += columns;
+        wait_for_column(column);
+    }
+    for (_, columns) in typed.iter().rev() {
+        terminal.send("\x1b[D");
+        column -= columns;
+        wait_for_column(column);
+    }
+    terminal.send("\x03");
+    wait_for_column(2);
+    leave(terminal);
+}
+
+#[test]
 fn a_line_of_ten_thousand_characters_arrives_whole() {
     let terminal = start(program());
     let line = "x".repeat(10_000);
