@@ -83,10 +83,13 @@ fn who_speaks_over_the_loudspeakers_interrupts_them() {
         let call = call(&server, flags);
         call.wait_for_json(LIMIT, "echo", |line| line["delay_ms"].is_u64());
         let greeting = final_answer(&call);
-        server.say("hello there, this is a question");
+        server.say("hello there, this is a question about the weather and the news of today");
         let is_next = |line: &Value| line["item_id"] != greeting["item_id"];
         call.wait_for_json(LIMIT, "assistant", is_next);
-        server.say("stop, stop, there is something else");
+        // Long enough to go on after an audio gap, during which the microphone is silent.
+        server.say(
+            "stop, stop, there is something else, please wait, stop it now, I want to say something else",
+        );
         let answer = call.wait_for_json(LIMIT, "assistant", |line| is_next(line) && line["final"] == true);
         let outcome = hang_up(call);
         assert_eq!(answer["interrupted"], true, "{flags}: {}", outcome.text());
