@@ -107,12 +107,6 @@ impl Volume {
     }
 }
 
-impl Default for Volume {
-    fn default() -> Self {
-        Self::FULL
-    }
-}
-
 /// The direction of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {

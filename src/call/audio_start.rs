@@ -22,8 +22,16 @@ pub(crate) fn audio_error(error: AudioError) -> Error {
 /// When a device or a file cannot be opened.
 pub(crate) async fn start_audio(options: Option<AudioOptions>) -> Result<Option<Audio>, Error> {
     let Some(options) = options else { return Ok(None) };
+    open_audio(options).await.map(Some)
+}
+
+/// Opens the devices, files and pipes of `options`.
+///
+/// # Errors
+///
+/// When one of them cannot be opened.
+pub(crate) async fn open_audio(options: AudioOptions) -> Result<Audio, Error> {
     // Opening a device blocks for tens of milliseconds.
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
-    let started = started.map_err(|error| Error::new(Kind::Internal, error))?;
-    started.map(Some).map_err(audio_error)
+    started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(audio_error)
 }

@@ -16,9 +16,9 @@ use crate::call::audio_start::{audio_error, start_audio};
 use crate::call::captions::file_feed::FileFeed;
 use crate::call::clock::Clock;
 use crate::call::connections::wire::Wire;
-use crate::call::device_memory::DeviceMemory;
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::requests::{self, LocalResult};
+use crate::call::memory::CallMemory;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
@@ -46,7 +46,7 @@ pub(crate) struct CallDriver {
     pub(crate) clock: Clock,
     pub(crate) counters: StreamCounters,
     pub(crate) reader: Consumer,
-    pub(crate) device_memory: DeviceMemory,
+    pub(crate) memory: CallMemory,
     /// Keeps the conversation in a file.
     pub(crate) recorder: Option<ConversationRecorder>,
     /// Opened when answers are first to be spoken, in writing.
@@ -160,7 +160,7 @@ impl CallDriver {
             }
             (Output::SetVolume(volume), Some(audio)) => {
                 audio.control.set_volume(volume);
-                if let Some(message) = self.device_memory.volume(volume.percent()) {
+                if let Some(message) = self.memory.volume(volume.percent()) {
                     self.show(now, &Notice::Error { code: None, message })?;
                 }
             }
@@ -304,7 +304,7 @@ impl CallDriver {
             return None;
         }
         if let AudioEvent::DeviceSelected(direction, id) = &event {
-            let failure = self.device_memory.device(*direction, id.as_deref());
+            let failure = self.memory.device(*direction, id.as_deref());
             return failure.map(|failure| Input::Audio(AudioEvent::Lost(failure)));
         }
         Some(Input::Audio(event))

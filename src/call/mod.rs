@@ -9,7 +9,7 @@ pub(crate) mod audio_start;
 pub(crate) mod captions;
 pub(crate) mod connect;
 pub(crate) mod connections;
-pub(crate) mod device_memory;
+pub(crate) mod memory;
 pub(crate) mod driver;
 pub(crate) mod presenter;
 pub(crate) mod signals;

@@ -17,10 +17,10 @@ use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
-use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::question_file::QuestionFile;
+use crate::call::memory::CallMemory;
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
@@ -62,7 +62,7 @@ pub(crate) struct Call<'a> {
     /// A file to send at its own pace, instead of `audio_options`.
     pub(crate) feed: Option<FileFeedOptions>,
     pub(crate) stdin: StdinMode,
-    pub(crate) device_memory: DeviceMemory,
+    pub(crate) memory: CallMemory,
     /// Texts sent on a screen.
     pub(crate) questions: QuestionFile,
     /// Keeps the conversation in a file.
@@ -195,7 +195,7 @@ impl Call<'_> {
             clock,
             counters: StreamCounters::default(),
             reader: Consumer::default(),
-            device_memory: self.device_memory,
+            memory: self.memory,
             recorder: self.recorder,
             speaker: self.speaker,
             starting: None,
@@ -225,7 +225,7 @@ impl Call<'_> {
         };
         let info = CallInfo {
             endpoint: self.target.name.clone(),
-            profile: self.device_memory.profile.clone(),
+            profile: self.memory.profile.clone(),
             turn_detection: self.turn_detection(),
             demo: self.target.is_demo(),
             manual_turns: self.has_manual_turns(),

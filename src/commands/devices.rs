@@ -11,7 +11,7 @@ use crate::audio::device::select::{ListedDevice, NativeFormat};
 use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
-use crate::call::audio_start::audio_error;
+use crate::call::audio_start::{audio_error, open_audio};
 use crate::call::clock::Clock;
 use crate::call::signals::Signals;
 use crate::call::streams::standard;
@@ -132,8 +132,7 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
         output: AudioSink::Null,
         ..AudioOptions::default()
     };
-    let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
-    let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(audio_error)?;
+    let mut audio = open_audio(options).await?;
     let (commands, mut commands_rx) = mpsc::channel(1);
     signals.listen(&commands, None);
     let shown = MeterStyle::choose(args);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use ratatui::Frame;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::audio::Audio;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
-use crate::audio::{self, Audio};
-use crate::call::audio_start::audio_error;
+use crate::call::audio_start::open_audio;
 use crate::call::clock::Clock;
 use crate::call::presenter::{PresentationMode, screen_error};
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -138,10 +138,7 @@ async fn search(settings: &ResolvedSettings, shown: watch::Sender<Shown>, clock:
 
 /// Opens devices; an error is one sentence.
 async fn open(options: AudioOptions) -> Result<Audio, String> {
-    match tokio::task::spawn_blocking(|| audio::start(options)).await {
-        Ok(opened) => opened.map_err(|error| format!("{:#}", audio_error(error).source)),
-        Err(error) => Err(error.to_string()),
-    }
+    open_audio(options).await.map_err(|error| format!("{:#}", error.source))
 }
 
 fn found(opened: &Result<Audio, String>, name: impl Fn(&Audio) -> Option<String>) -> DeviceFinding {

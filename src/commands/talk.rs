@@ -45,7 +45,7 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let audio_options = plan::audio(&settings, &plan, input, output);
     let audio_options = Some(AudioOptions { record: args.record, ..audio_options });
     let style = PlainStyle::Talk;
-    let (display, position, file, device_memory) = (&display, RunPosition::First, None, settings.remember());
+    let (display, position, file, memory) = (&display, RunPosition::First, None, settings.remember());
     let mut notes = settings.notes(&target.name);
     notes.extend(keeping.note);
     let call = Call {
@@ -61,7 +61,7 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         stdin,
         audio_options,
         feed: None,
-        device_memory,
+        memory,
         questions: settings.questions(),
         recorder: keeping.recorder,
         speaker: None,

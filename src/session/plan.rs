@@ -135,6 +135,31 @@ pub enum TurnControl {
 }
 
 impl Plan {
+    /// Returns the plan of a session with these settings and no limits, which goes on at the end of its input.
+    pub fn new(mode: Mode, settings: SessionSettings) -> Self {
+        Self {
+            mode,
+            settings,
+            omitted: Vec::new(),
+            local_turns: None,
+            dialect: None,
+            history: Vec::new(),
+            opening: Vec::new(),
+            attachments: Vec::new(),
+            template: None,
+            speech: None,
+            at_input_end: InputEndAction::GoOn,
+            model: None,
+            prices: None,
+            limits: CallLimits::default(),
+            session_limit: None,
+            unix_start: Duration::ZERO,
+            media_start: Duration::ZERO,
+            rewinds_input: false,
+            interrupt: Interrupt::default(),
+        }
+    }
+
     /// Returns whether response audio is played; in other modes it is ignored.
     pub fn plays_answers(&self) -> bool {
         match self.mode {

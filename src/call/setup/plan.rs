@@ -169,25 +169,12 @@ fn plan(
         Mode::Talk | Mode::Transcribe => {}
     }
     Plan {
-        mode,
-        settings,
         omitted,
-        local_turns: None,
         dialect,
-        history: Vec::new(),
-        opening: Vec::new(),
-        attachments: Vec::new(),
-        template: None,
-        speech: None,
         at_input_end,
-        model: None,
-        prices: None,
-        limits: CallLimits::default(),
         interrupt: turn_detection::interrupt(call),
         session_limit: minutes(call, Setting::SessionMinutes),
-        unix_start: Duration::ZERO,
-        media_start: Duration::ZERO,
-        rewinds_input: false,
+        ..Plan::new(mode, settings)
     }
 }
 

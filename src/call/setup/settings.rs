@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::audio::api::{DeviceRequest, Volume};
 use crate::audio::options::{AudioSink, AudioSource};
-use crate::call::device_memory::DeviceMemory;
 use crate::call::local::question_file::QuestionFile;
+use crate::call::memory::CallMemory;
 use crate::cli::display::DisplayArgs;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::SettingFlags;
@@ -94,8 +94,8 @@ impl ResolvedSettings {
     }
 
     /// Returns the memory for devices and the volume chosen in the call.
-    pub(crate) fn remember(&self) -> DeviceMemory {
-        DeviceMemory { path: paths::devices_file(), profile: self.in_force.profile.clone() }
+    pub(crate) fn remember(&self) -> CallMemory {
+        CallMemory { path: paths::devices_file(), profile: self.in_force.profile.clone() }
     }
 
     /// Returns the file of sent texts, unless nothing is to be recorded.

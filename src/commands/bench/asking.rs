@@ -14,8 +14,8 @@ use crate::call::clock::Clock;
 use crate::call::connect::connect;
 use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
-use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
+use crate::call::memory::CallMemory;
 use crate::call::presenter::{Presenter, start_console};
 use crate::call::setup::target::Target;
 use crate::commands::exit_code;
@@ -85,7 +85,7 @@ pub(super) async fn ask(
         counters: StreamCounters::default(),
         reader: Consumer::default(),
         // No device is chosen here.
-        device_memory: DeviceMemory { path: None, profile: String::new() },
+        memory: CallMemory { path: None, profile: String::new() },
         recorder: None,
         speaker: None,
         starting: None,

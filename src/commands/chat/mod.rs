@@ -80,7 +80,7 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         speaker: Some(speaker),
         recorder: keeping.recorder,
         feed: None,
-        device_memory: settings.remember(),
+        memory: settings.remember(),
         questions: settings.questions(),
     };
     let reason = call.run(clock, signals).await?;

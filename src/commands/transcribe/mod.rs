@@ -234,7 +234,7 @@ impl Run<'_> {
             audio_options,
             feed,
             plan,
-            device_memory: settings.remember(),
+            memory: settings.remember(),
             answers: AnswerOutput::SOURCE,
             shows_usage: false,
             notes: std::mem::take(&mut self.notes),

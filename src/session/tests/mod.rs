@@ -42,36 +42,17 @@ struct TestCall {
 }
 
 fn plan() -> Plan {
-    Plan {
-        mode: Mode::Talk,
-        settings: SessionSettings {
-            output: Some(Modality::Audio),
-            input_format: Some(AudioFormat::PCM24K),
-            output_format: Some(AudioFormat::PCM24K),
-            transcription: FieldUpdate::Set(Transcription {
-                model: Some("gpt-transcribe".into()),
-                ..Transcription::default()
-            }),
-            ..SessionSettings::default()
-        },
-        omitted: Vec::new(),
-        local_turns: None,
-        dialect: None,
-        history: Vec::new(),
-        opening: Vec::new(),
-        attachments: Vec::new(),
-        template: None,
-        speech: None,
-        at_input_end: InputEndAction::GoOn,
-        model: None,
-        prices: None,
-        limits: crate::session::plan::CallLimits::default(),
-        interrupt: crate::session::plan::Interrupt::default(),
-        session_limit: None,
-        unix_start: UNIX_START,
-        media_start: Duration::ZERO,
-        rewinds_input: false,
-    }
+    let settings = SessionSettings {
+        output: Some(Modality::Audio),
+        input_format: Some(AudioFormat::PCM24K),
+        output_format: Some(AudioFormat::PCM24K),
+        transcription: FieldUpdate::Set(Transcription {
+            model: Some("gpt-transcribe".into()),
+            ..Transcription::default()
+        }),
+        ..SessionSettings::default()
+    };
+    Plan { unix_start: UNIX_START, ..Plan::new(Mode::Talk, settings) }
 }
 
 fn manual_plan() -> Plan {

@@ -65,6 +65,15 @@ fn assert_same(file: &str, whole: &str, seed: u64) {
     assert_eq!(numbers(file), numbers(whole), "seed {seed}: numbers without gaps");
 }
 
+/// Returns a run after a share of the steps of an undisturbed one.
+fn at_a_moment(talk: &Talk, format: Format, (steps, random): (u64, &mut Lcg)) -> World {
+    let mut world = World::new(talk, format, Pace::Max);
+    for _ in 0..(steps as f64 * random.share()) as u64 {
+        world.step();
+    }
+    world
+}
+
 #[test]
 fn a_run_that_is_killed_at_any_moment_resumes_to_the_cues_of_an_undisturbed_one() {
     let talk = talk();
@@ -72,10 +81,7 @@ fn a_run_that_is_killed_at_any_moment_resumes_to_the_cues_of_an_undisturbed_one(
     for (seed, (format, (whole, steps))) in (0..MOMENTS).zip(undisturbed.iter().cycle()) {
         let (format, steps) = (*format, *steps);
         let mut random = Lcg::new(seed);
-        let mut world = World::new(&talk, format, Pace::Max);
-        for _ in 0..(steps as f64 * random.share()) as u64 {
-            world.step();
-        }
+        let world = at_a_moment(&talk, format, (steps, &mut random));
         let torn = world.file.torn(random.share());
         assert!(whole.as_bytes().starts_with(&torn), "seed {seed}: what is written stays");
         let (resumed, _) = World::resumed(&talk, (format, Pace::Max), &torn).finish();
@@ -90,10 +96,7 @@ fn a_connection_that_is_cut_at_any_moment_leaves_the_cues_of_an_undisturbed_run(
     for (seed, (format, (whole, steps))) in (0..MOMENTS).zip(undisturbed.iter().cycle()) {
         let (format, steps) = (*format, *steps);
         let mut random = Lcg::new(seed);
-        let mut world = World::new(&talk, format, Pace::Max);
-        for _ in 0..(steps as f64 * random.share()) as u64 {
-            world.step();
-        }
+        let mut world = at_a_moment(&talk, format, (steps, &mut random));
         if world.ended.is_some() {
             continue;
         }

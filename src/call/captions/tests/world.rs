@@ -26,7 +26,7 @@ use crate::server::demo::http::admission::Peer;
 use crate::server::demo::machine::{Machine, MachineAction, MachineInput, MachineSetup};
 use crate::session::Session;
 use crate::session::io::{EndReason, Input, Notice, Output, UserUtterance};
-use crate::session::plan::{CallLimits, InputEndAction, Interrupt, Mode, Plan};
+use crate::session::plan::{InputEndAction, Mode, Plan};
 use crate::ui::output::captions::{CaptionLines, CueRelease};
 use crate::ui::output::presenter::NoticeWriter;
 
@@ -288,33 +288,20 @@ impl World {
 }
 
 fn plan(media_start: Duration) -> Plan {
+    let settings = SessionSettings {
+        kind: SessionKind::Transcription,
+        input_format: Some(AudioFormat::PCM24K),
+        transcription: FieldUpdate::Set(Transcription {
+            model: Some("gpt-4o-transcribe".to_owned()),
+            ..Transcription::default()
+        }),
+        ..SessionSettings::default()
+    };
     Plan {
-        mode: Mode::Transcribe,
-        settings: SessionSettings {
-            kind: SessionKind::Transcription,
-            input_format: Some(AudioFormat::PCM24K),
-            transcription: FieldUpdate::Set(Transcription {
-                model: Some("gpt-4o-transcribe".to_owned()),
-                ..Transcription::default()
-            }),
-            ..SessionSettings::default()
-        },
-        omitted: Vec::new(),
-        local_turns: None,
-        dialect: None,
-        history: Vec::new(),
-        opening: Vec::new(),
-        attachments: Vec::new(),
-        template: None,
-        speech: None,
         at_input_end: InputEndAction::End,
-        model: None,
-        prices: None,
-        limits: CallLimits::default(),
-        session_limit: None,
         unix_start: Duration::from_secs(UNIX_START),
         media_start,
         rewinds_input: true,
-        interrupt: Interrupt::default(),
+        ..Plan::new(Mode::Transcribe, settings)
     }
 }

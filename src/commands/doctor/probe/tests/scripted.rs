@@ -26,7 +26,7 @@ use crate::net::endpoint::{Auth, Endpoint, Purpose};
 use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::settings::{Modality, SessionKind, SessionSettings, Transcription, Voice};
 use crate::protocol::value::FieldUpdate;
-use crate::session::plan::{CallLimits, InputEndAction, Interrupt, Mode, Plan};
+use crate::session::plan::{Mode, Plan};
 
 /// Time until each reaction of the endpoint.
 pub(crate) const ROUND_TRIP: Duration = Duration::from_millis(40);
@@ -63,27 +63,8 @@ fn settings() -> SessionSettings {
 /// Returns the plan of a call, or with a question of a chat.
 pub(crate) fn plan(mode: Mode, question: Option<&str>) -> Plan {
     let output = if mode == Mode::Talk { Modality::Audio } else { Modality::Text };
-    Plan {
-        mode,
-        settings: SessionSettings { output: Some(output), ..settings() },
-        omitted: Vec::new(),
-        local_turns: None,
-        dialect: None,
-        history: Vec::new(),
-        opening: question.map(str::to_owned).into_iter().collect(),
-        attachments: Vec::new(),
-        template: None,
-        speech: None,
-        at_input_end: InputEndAction::GoOn,
-        model: None,
-        prices: None,
-        limits: CallLimits::default(),
-        session_limit: None,
-        unix_start: Duration::ZERO,
-        media_start: Duration::ZERO,
-        rewinds_input: false,
-        interrupt: Interrupt::default(),
-    }
+    let settings = SessionSettings { output: Some(output), ..settings() };
+    Plan { opening: question.map(str::to_owned).into_iter().collect(), ..Plan::new(mode, settings) }
 }
 
 pub(crate) fn free() -> Vec<ProbeCall> {

@@ -11,13 +11,13 @@ const DEFAULT: &str = "default";
 
 /// State file and profile of the remembered settings.
 #[derive(Clone, Debug)]
-pub(crate) struct DeviceMemory {
+pub(crate) struct CallMemory {
     /// None without a home directory.
     pub(crate) path: Option<PathBuf>,
     pub(crate) profile: String,
 }
 
-impl DeviceMemory {
+impl CallMemory {
     /// Remembers a device by its id, or the system default; returns a message on failure.
     pub(crate) fn device(&self, direction: Direction, id: Option<&str>) -> Option<String> {
         let setting = match direction {
