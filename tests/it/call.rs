@@ -118,7 +118,7 @@ fn a_device_that_is_not_there_is_answered_with_those_that_are() {
         assert!(outcome.stderr.contains("\"nowhere\""), "{}", outcome.stderr);
         assert!(outcome.stderr.contains(there), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
-        expect_no_library_speaks(&outcome);
+        expect_no_library_speaks(&outcome.stderr);
     }
 }
 
@@ -143,13 +143,14 @@ fn where_there_is_no_sound_system_one_sentence_of_our_own_says_so() {
         let missing = sentence.strip_suffix(&cause).unwrap_or_else(|| panic!("{sentence}"));
         assert!(["rtvoice: no microphone found", "rtvoice: no sound system answers"].contains(&missing));
         assert!(hint.starts_with("hint: "), "{hint}");
-        expect_no_library_speaks(&outcome);
+        expect_no_library_speaks(&said.join("\n").replace(&nowhere, ""));
     }
 }
 
-fn expect_no_library_speaks(outcome: &Outcome) {
+/// The caller takes out random paths, which contain any word now and then.
+fn expect_no_library_speaks(said: &str) {
     // What to start, and the variable that names a server, are our own words.
-    let said = (outcome.text() + &outcome.stderr).replace("start PulseAudio or PipeWire", "");
+    let said = said.replace("start PulseAudio or PipeWire", "");
     let said = said.replace("PULSE_SERVER", "").to_lowercase();
     for word in ["alsa", "pulse", concat!("ja", "ck"), "pcm", "conf", "lib"] {
         assert!(!said.contains(word), "{word} in: {said}");
