@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(_) | None => (call(), level(-48.0, -41.0)),
     };
     let live = LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave() };
-    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
+    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
     let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;
     let mut layout = ConversationLayout::default();
     let frame = terminal.draw(|frame| {

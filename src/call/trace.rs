@@ -1,7 +1,9 @@
 //! Trace file (`--trace`): every event of both directions with its time, one JSON object per line.
 
+use std::cell::RefCell;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -33,6 +35,9 @@ pub enum ExistingTrace {
     /// Kept, because they belong to this run.
     Keep,
 }
+
+/// A trace file that several sessions write to.
+pub type SharedTrace = Rc<RefCell<TraceFile>>;
 
 /// A trace file: audio and text of both sides, but no keys.
 #[derive(Debug)]

@@ -80,7 +80,7 @@ pub(crate) fn without_bom(text: &str) -> &str {
 }
 
 fn parse(line: &str, mode: LineMode) -> TypedLine {
-    let context = SlashContext { has_audio: mode != LineMode::Chat, has_screen: false };
+    let context = SlashContext { has_audio: mode != LineMode::Chat, has_screen: false, has_modes: false };
     if line.trim().is_empty() {
         return match mode {
             LineMode::Chat | LineMode::Call => TypedLine::Empty,

@@ -116,6 +116,12 @@ impl MicrophoneState {
         (self.kept_samples, self.lost_samples, self.quiet_since) = (0, 0, None);
     }
 
+    /// Forgets all audio and the turn in progress.
+    pub(super) fn hang_up(&mut self) {
+        self.forget_audio();
+        self.speech = SpeechPhase::Silent;
+    }
+
     /// Takes the number of milliseconds of audio that were dropped while disconnected.
     pub(super) fn take_lost_ms(&mut self) -> u64 {
         let lost = std::mem::take(&mut self.lost_samples);

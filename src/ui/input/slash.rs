@@ -29,6 +29,10 @@ pub enum SlashCommand {
     Copy(CopyPart),
     /// Search the conversation for words; without any, for the next match.
     Find(String),
+    /// Go to the other mode.
+    Mode,
+    /// Hang up, or call again.
+    Call,
     /// Save the conversation to a file.
     Save(String),
     /// Change the system instructions.
@@ -65,7 +69,7 @@ impl SlashCommand {
     /// Returns what it asks of the session; none for commands of a screen.
     pub fn user_command(self) -> Option<UserCommand> {
         Some(match self {
-            Self::Help | Self::Edit | Self::Find(_) => return None,
+            Self::Help | Self::Edit | Self::Find(_) | Self::Mode => return None,
             Self::Quit => UserCommand::HangUp(EndReason::User),
             Self::Clear => UserCommand::Clear,
             Self::Retry => UserCommand::Retry,
@@ -83,6 +87,7 @@ impl SlashCommand {
             Self::SetMuted(muted) => UserCommand::SetMuted(muted),
             Self::SetVolume(volume) => UserCommand::SetVolume(volume),
             Self::Turn => UserCommand::SwitchTurn,
+            Self::Call => UserCommand::SwitchCall,
             Self::Devices => UserCommand::ListDevices,
             Self::UseDevice(side, name) => UserCommand::UseDevice(side, name),
         })
@@ -96,6 +101,8 @@ pub struct SlashContext {
     pub has_audio: bool,
     /// Whether there is a screen.
     pub has_screen: bool,
+    /// Whether the screen has a call and a conversation in writing.
+    pub has_modes: bool,
 }
 
 /// An entry of the table.
@@ -122,6 +129,8 @@ enum CommandPlace {
     Anywhere,
     Call,
     Screen,
+    /// A screen with a call and a conversation in writing.
+    Modes,
 }
 
 /// Placeholder of arguments that name a file.
@@ -142,7 +151,7 @@ const SWITCH: &str = "on|off";
 /// Largest edit distance of a suggested name.
 const SUGGESTION_DISTANCE: usize = 2;
 
-const COMMANDS: [CommandSpec; 25] = [
+const COMMANDS: [CommandSpec; 27] = [
     spec("/help", Argument::None, CommandPlace::Anywhere, "list the commands"),
     spec("/quit", Argument::None, CommandPlace::Anywhere, "leave; also /exit, /end"),
     spec("/stop", Argument::None, CommandPlace::Anywhere, "stop the answer"),
@@ -169,6 +178,8 @@ const COMMANDS: [CommandSpec; 25] = [
     spec("/speak", Argument::Optional(SWITCH), CommandPlace::Anywhere, "speak answers, or stop doing so"),
     spec("/file", Argument::Required(FILE), CommandPlace::Anywhere, "send a text file with the next message"),
     spec("/image", Argument::Required(FILE), CommandPlace::Anywhere, "send an image with the next message"),
+    spec("/mode", Argument::None, CommandPlace::Modes, "go to the other mode: call or text"),
+    spec("/call", Argument::None, CommandPlace::Modes, "hang up, or call again"),
     spec("/mute", Argument::None, CommandPlace::Call, "mute the microphone"),
     spec("/unmute", Argument::None, CommandPlace::Call, "unmute it"),
     spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, "change the volume, 0 to 100"),
@@ -232,7 +243,10 @@ fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<()
         CommandPlace::Screen if !context.has_screen => {
             return Err(format!("{name} needs the screen: leave out --plain"));
         }
-        CommandPlace::Anywhere | CommandPlace::Call | CommandPlace::Screen => {}
+        CommandPlace::Modes if !context.has_modes => {
+            return Err(format!("{name} needs the screen of a call with a microphone and a speaker"));
+        }
+        CommandPlace::Anywhere | CommandPlace::Call | CommandPlace::Screen | CommandPlace::Modes => {}
     }
     match spec.argument {
         Argument::None if !argument.is_empty() => Err(format!("{name} takes no argument")),
@@ -283,6 +297,8 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
             _ => CopyPart::Answer,
         }),
         "/find" => SlashCommand::Find(text()),
+        "/mode" => SlashCommand::Mode,
+        "/call" => SlashCommand::Call,
         "/save" => SlashCommand::Save(text()),
         "/clear" => SlashCommand::Clear,
         "/system" => SlashCommand::System(text()),
@@ -320,6 +336,7 @@ fn available(context: SlashContext) -> impl Iterator<Item = &'static CommandSpec
         CommandPlace::Anywhere => true,
         CommandPlace::Call => context.has_audio,
         CommandPlace::Screen => context.has_screen,
+        CommandPlace::Modes => context.has_modes,
     })
 }
 
@@ -365,8 +382,8 @@ pub fn common_prefix(texts: &[impl AsRef<str>]) -> String {
 mod tests {
     use super::*;
 
-    const CHAT: SlashContext = SlashContext { has_audio: false, has_screen: true };
-    const PLAIN_CALL: SlashContext = SlashContext { has_audio: true, has_screen: false };
+    const CHAT: SlashContext = SlashContext { has_audio: false, has_screen: true, has_modes: false };
+    const PLAIN_CALL: SlashContext = SlashContext { has_audio: true, has_screen: false, has_modes: false };
 
     fn parsed(text: &str, context: SlashContext) -> Result<SlashCommand, String> {
         match parse(text, context) {

@@ -24,8 +24,10 @@ pub struct Model {
     pub connection: ConnectionState,
     /// Session facts reported by the server; none before it is configured.
     pub ready: Option<Ready>,
-    /// Time when the session was configured.
+    /// Time when the session was configured; none while it is disconnected on purpose.
     pub ready_at: Option<Duration>,
+    /// Duration of the connections that were closed on purpose.
+    pub connected_before: Duration,
     /// Whose turn it is.
     pub turn: TurnState,
     /// Time when that changed.
@@ -81,6 +83,8 @@ pub struct CallInfo {
     pub volume: Option<Volume>,
     /// Whether only the speech of the microphone is shown, as captions.
     pub captions: bool,
+    /// Whether the screen has a call and a conversation in writing.
+    pub has_modes: bool,
 }
 
 impl CallInfo {
@@ -206,6 +210,7 @@ impl Model {
             connection: ConnectionState::Connecting,
             ready: None,
             ready_at: None,
+            connected_before: Duration::ZERO,
             turn: TurnState::default(),
             turn_at: Duration::ZERO,
             muted: false,
@@ -229,7 +234,12 @@ impl Model {
     /// Applies one notice; `at` is the time since the start.
     pub fn apply(&mut self, at: Duration, notice: &Notice) {
         match notice {
-            Notice::Connection(connection) => self.connection = *connection,
+            Notice::Connection(connection) => {
+                self.connection = *connection;
+                if *connection == ConnectionState::Disconnected {
+                    self.disconnected(at);
+                }
+            }
             Notice::Ready(ready) => {
                 self.ready = Some(ready.clone());
                 self.ready_at.get_or_insert(at);
@@ -267,7 +277,23 @@ impl Model {
 
     /// Returns the duration of an ended session.
     pub fn duration(&self) -> Option<Duration> {
-        Some(self.ended_at?.saturating_sub(self.ready_at?))
+        let ended_at = self.ended_at?;
+        let was_connected = self.ready_at.is_some() || !self.connected_before.is_zero();
+        was_connected.then(|| self.connected_for(ended_at))
+    }
+
+    /// Returns how long the session was connected until `now`.
+    pub fn connected_for(&self, now: Duration) -> Duration {
+        self.connected_before + self.ready_at.map_or(Duration::ZERO, |at| now.saturating_sub(at))
+    }
+
+    /// Notes that the connection was closed on purpose, and the devices with it.
+    fn disconnected(&mut self, at: Duration) {
+        self.connected_before = self.connected_for(at);
+        self.ready_at = None;
+        self.can_speak = false;
+        (self.microphone, self.speaker) = (DeviceUnavailable::None, DeviceUnavailable::None);
+        self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing);
     }
 
     /// Returns how many entries were ever added.

@@ -13,34 +13,66 @@ const INDENT: usize = 2;
 /// Narrowest text, for terminals that report no useful width.
 const MIN_COLUMNS: usize = 20;
 
-/// Writes both sides of a call as labelled lines of at most `columns`, the latency, and how the call ended.
+/// Writes both sides of a call as labelled lines of at most `columns`, the latency, and how the call ended;
+/// before that a conversation in writing on the same screen, if there was one.
 ///
 /// A failure is omitted: `main` reports it with its hint.
 ///
 /// # Errors
 ///
 /// Errors of the writer.
-pub fn write(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<()> {
+pub fn write(
+    model: &Model,
+    text: Option<&Model>,
+    columns: usize,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let text = text.filter(|text| text.duration().is_some());
+    if let Some(text) = text {
+        write_turns(text, columns, to)?;
+        write_end(text, None, to)?;
+        writeln!(to)?;
+    }
+    write_turns(model, columns, to)?;
+    if let Some(delay) = &model.delay {
+        writeln!(to, "{}", wording::latencies(&delay.all))?;
+    }
+    write_end(model, text, to)?;
+    to.flush()
+}
+
+fn write_turns(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<()> {
     for entry in model.entries.iter().filter(|entry| !entry.text.trim().is_empty()) {
         if entry.speaker != SpeakerRole::Program {
             writeln!(to, "{}", labelled(entry, columns))?;
         }
     }
-    if let Some(delay) = &model.delay {
-        writeln!(to, "{}", wording::latencies(&delay.all))?;
+    Ok(())
+}
+
+/// Writes how a session ended, with its duration and usage, and the cost of both sessions.
+fn write_end(model: &Model, text: Option<&Model>, to: &mut impl Write) -> io::Result<()> {
+    let Some(end) = model.ended.as_ref().and_then(|reason| end(reason, model.info.subject())) else {
+        return Ok(());
+    };
+    let duration = model.duration().map(wording::minutes);
+    let usage = model.usage.as_ref().filter(|_| model.info.text_only || text.is_some());
+    let tokens = usage.and_then(|usage| usage.total.total_tokens).map(|tokens| format!("{tokens} tokens"));
+    let sum = text.and_then(|text| total_cost(model, text));
+    let facts = [duration, tokens, usage.and_then(wording::cost), sum].into_iter().flatten();
+    match facts.collect::<Vec<_>>() {
+        facts if facts.is_empty() => writeln!(to, "{end}"),
+        facts => writeln!(to, "{end} ({})", facts.join(", ")),
     }
-    if let Some(end) = model.ended.as_ref().and_then(|reason| end(reason, model.info.subject())) {
-        let duration = model.duration().map(wording::minutes);
-        let usage = model.usage.as_ref().filter(|_| model.info.text_only);
-        let tokens =
-            usage.and_then(|usage| usage.total.total_tokens).map(|tokens| format!("{tokens} tokens"));
-        let facts = [duration, tokens, usage.and_then(wording::cost)].into_iter().flatten();
-        match facts.collect::<Vec<_>>() {
-            facts if facts.is_empty() => writeln!(to, "{end}")?,
-            facts => writeln!(to, "{end} ({})", facts.join(", "))?,
-        }
-    }
-    to.flush()
+}
+
+/// Returns the cost of a call and a conversation in writing together; none if nothing was billed.
+fn total_cost(call: &Model, text: &Model) -> Option<String> {
+    let usages: Vec<_> = [call, text].into_iter().filter_map(|model| model.usage.as_ref()).collect();
+    let mut total = (*usages.first()?).clone();
+    total.total_usd = usages.iter().map(|usage| usage.total_usd).sum();
+    total.unpriced = usages.iter().map(|usage| usage.unpriced).sum();
+    wording::cost(&total).map(|cost| format!("with the text {cost}"))
 }
 
 /// Returns an entry as a labelled line of at most `columns`.
@@ -105,7 +137,7 @@ mod tests {
         let mut model = Model::default();
         call.iter().for_each(|(at, notice)| model.apply(Duration::from_millis(*at), notice));
         let mut written = Vec::new();
-        write(&model, 60, &mut written).unwrap();
+        write(&model, None, 60, &mut written).unwrap();
         String::from_utf8(written).unwrap()
     }
 
@@ -151,7 +183,7 @@ mod tests {
             model.apply(Duration::from_secs(1), &notice);
         }
         let mut written = Vec::new();
-        write(&model, 60, &mut written).unwrap();
+        write(&model, None, 60, &mut written).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), "conversation ended (1234 tokens, $0.0125)\n");
     }
 

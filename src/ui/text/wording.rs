@@ -14,9 +14,15 @@ pub fn connection(connection: ConnectionState) -> &'static str {
         ConnectionState::Configuring => "configuring…",
         ConnectionState::Live => "connected",
         ConnectionState::Reconnecting => "connection lost, reconnecting…",
+        ConnectionState::Disconnected => "not connected",
         ConnectionState::Closing => "closing…",
         ConnectionState::Closed => "closed",
     }
+}
+
+/// Returns the state of the connection of a call or a conversation in writing that is closed on purpose.
+pub fn disconnected(is_text: bool) -> &'static str {
+    if is_text { "not connected" } else { "no call" }
 }
 
 /// Returns the state of the turn.

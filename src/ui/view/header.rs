@@ -14,6 +14,7 @@ use crate::ui::model::{DeviceUnavailable, Model, TurnDetectionKind};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
+use crate::ui::view::other_mode;
 use crate::ui::view::row::{self, RowAlignment, line_width};
 use crate::ui::view::state::ScreenState;
 
@@ -53,8 +54,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if scene.model.speaker == DeviceUnavailable::Lost {
         right.push_span(Span::styled(" NO SPEAKER", scene.theme.error));
     }
-    if !scene.model.info.text_only {
-        let (microphone, style) = microphone(scene);
+    if let Some((microphone, style)) = microphone(scene) {
         right.push_span(Span::raw(" ".repeat(MIC_WIDTH.saturating_sub(width(microphone)).max(1))));
         right.push_span(Span::styled(microphone, style));
     }
@@ -107,6 +107,7 @@ fn state(scene: &ScreenState) -> String {
     }
     match model.connection {
         ConnectionState::Live => turn(model, scene.live.now),
+        ConnectionState::Disconnected => wording::disconnected(model.info.text_only).to_owned(),
         ConnectionState::Connecting
         | ConnectionState::Configuring
         | ConnectionState::Reconnecting
@@ -133,13 +134,18 @@ fn turn(model: &Model, now: Duration) -> String {
 /// Returns the facts from left to right.
 fn facts(scene: &ScreenState) -> Vec<Fact> {
     let (model, theme) = (scene.model, scene.theme);
-    let elapsed = model.ready_at.map_or(Duration::ZERO, |at| scene.live.now.saturating_sub(at));
+    let elapsed = model.connected_for(scene.live.now);
     let plain = |importance, long: String, short: String| Fact {
         importance,
         forms: [long, short],
         style: Style::new(),
     };
     let mut facts = vec![plain(9, wording::minutes(elapsed), wording::minutes(elapsed))];
+    facts.extend(scene.other.map(|other| Fact {
+        importance: 10,
+        forms: [other_mode::long(other), other_mode::short(other)],
+        style: if other.is_unread { theme.strong } else { Style::new() },
+    }));
     if let Some(usage) = &model.usage {
         let tokens = usage.total.total_tokens.filter(|_| model.info.text_only);
         facts.extend(tokens.map(|tokens| plain(4, format!("{tokens} tokens"), format!("{tokens} tok"))));
@@ -213,8 +219,17 @@ fn turn_detection(kind: TurnDetectionKind) -> (&'static str, &'static str) {
     }
 }
 
-fn microphone(scene: &ScreenState) -> (&'static str, Style) {
+/// Returns the state of the microphone, also while its call is not shown; none without one.
+fn microphone(scene: &ScreenState) -> Option<(&'static str, Style)> {
     let model = scene.model;
+    if model.info.text_only {
+        return scene.other.filter(|call| call.connection != ConnectionState::Disconnected).map(|call| {
+            match call.muted {
+                true => ("MUTED", scene.theme.muted),
+                false => ("LIVE", scene.theme.live),
+            }
+        });
+    }
     // With manual turns, nothing is sent between turns.
     let is_open = !model.info.manual_turns || model.turn == TurnState::User;
     let is_used = model.connection == ConnectionState::Live && model.can_speak && model.ended.is_none();
@@ -230,5 +245,5 @@ fn microphone(scene: &ScreenState) -> (&'static str, Style) {
     } else {
         ("mic off", scene.theme.dim)
     };
-    (word, style)
+    Some((word, style))
 }

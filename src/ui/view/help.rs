@@ -72,7 +72,10 @@ fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
     let text_only = scene.model.info.text_only;
     match scene.editor.help_page {
         HelpPage::Keys => {}
-        HelpPage::Commands => return slash::help(SlashContext { has_audio: !text_only, has_screen: true }),
+        HelpPage::Commands => {
+            let has_modes = scene.model.info.has_modes;
+            return slash::help(SlashContext { has_audio: !text_only, has_screen: true, has_modes });
+        }
     }
     if scene.model.info.captions {
         return CAPTIONS.into_iter().map(|(key, action)| (key.to_owned(), action)).collect();
@@ -81,7 +84,8 @@ fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
     let (leaving, audio) =
         if text_only { (&TEXT_LEAVING[..], &[][..]) } else { (&CALL_LEAVING[..], &audio[..]) };
     let devices = if text_only { &[][..] } else { &DEVICES[..] };
-    let keys = [leaving, audio, &EDITING, devices].concat();
+    let modes = if scene.model.info.has_modes { &MODES[..] } else { &[][..] };
+    let keys = [leaving, modes, audio, &EDITING, devices].concat();
     keys.into_iter().map(|(key, action)| (key.to_owned(), action)).collect()
 }
 
@@ -117,8 +121,12 @@ fn audio_keys(scene: &ScreenState) -> Vec<(&'static str, &'static str)> {
 /// Keys for the devices of a call.
 const DEVICES: [(&str, &str); 1] = [("F2", "choose the microphone or speaker")];
 
+/// Keys of a call with a conversation in writing beside it.
+const MODES: [(&str, &str); 2] =
+    [("F6, Ctrl-G", "go to the other mode: call or text"), ("F7, Ctrl-S", "hang up, or call again")];
+
 /// Keys of every screen.
-const EDITING: [(&str, &str); 16] = [
+const EDITING: [(&str, &str); 17] = [
     ("Esc", "stop the answer"),
     ("Enter", "send the text"),
     ("Alt-Enter", "new line; also Shift-Enter, Ctrl-J"),
@@ -133,6 +141,7 @@ const EDITING: [(&str, &str); 16] = [
     ("Ctrl-K, Ctrl-Y", "delete to the line end; yank it"),
     ("Ctrl-_, Alt-/", "undo; redo"),
     ("Ctrl-X", "unfold pasted text"),
+    ("F8, F8", "clear the conversation"),
     ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
     ("F1, ?", "show this help (? on an empty line)"),
 ];

@@ -11,6 +11,7 @@ pub mod start;
 pub mod conversation;
 pub mod layout;
 pub mod state;
+pub mod other_mode;
 mod status;
 
 use ratatui::Frame;
@@ -18,7 +19,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::markdown::wrap::width;
-use crate::session::io::TurnState;
+use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::input::editor::DrawResult;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::text::wording;
@@ -88,9 +89,23 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     row::draw(frame, area, &line, RowAlignment::Left);
 }
 
+/// Returns whether there is no call at the moment.
+fn is_between_calls(scene: &ScreenState) -> bool {
+    let connection = match scene.other {
+        Some(call) if scene.model.info.text_only => call.connection,
+        Some(_) | None => scene.model.connection,
+    };
+    connection == ConnectionState::Disconnected
+}
+
 /// Returns the key hints, the most important first.
 fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
     let model = scene.model;
+    let call = if is_between_calls(scene) { "call" } else { "hang up" };
+    if model.info.text_only && model.info.has_modes {
+        let stop = ("Esc", "stop");
+        return [("Ctrl-D", "leave"), ("F1", "help"), ("F6", "call"), stop, ("F7", call), ("Enter", "send")];
+    }
     if model.info.text_only {
         return [
             ("Ctrl-D", "leave"),
@@ -116,6 +131,10 @@ fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
     let mute = ("Ctrl-T", mute);
     let [first, second] = [("Ctrl-C", "end"), ("F1", "help")];
     let [stop, send] = [("Esc", "stop"), ("Enter", "send")];
+    let modes = [("F7", call), ("F6", "text")];
+    if !model.info.manual_turns && model.info.has_modes {
+        return [first, second, mute, modes[0], modes[1], stop];
+    }
     if !model.info.manual_turns {
         return [first, second, mute, stop, ("PgUp", "scroll"), send];
     }
@@ -129,7 +148,11 @@ fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
             "speak"
         }
     };
-    [first, second, ("Space", turn), mute, stop, send]
+    let turn = ("Space", turn);
+    if model.info.has_modes {
+        return [first, second, turn, modes[0], modes[1], mute];
+    }
+    [first, second, turn, mute, stop, send]
 }
 
 #[cfg(test)]

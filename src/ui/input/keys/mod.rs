@@ -1,6 +1,7 @@
 //! Key bindings: maps keys to commands; pure, without a terminal.
 
 mod captions;
+mod modes;
 mod submit;
 
 use std::time::Duration;
@@ -51,6 +52,9 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     editor.ctrl_c.other_key();
     if is_end(key, editor) {
         return Some(UserCommand::HangUp(EndReason::User));
+    }
+    if let Some(command) = modes::command(key, model, editor) {
+        return command;
     }
     if let Some(at) = editor.picker {
         return handle_picker(key, at, model, editor);
@@ -182,7 +186,7 @@ fn control_key(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Use
 fn control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match letter(key) {
         // Auto-repeat of a held key must not toggle again.
-        Some('t') if key.kind == KeyEventKind::Repeat || model.info.text_only => {}
+        Some('t') if key.kind == KeyEventKind::Repeat || model.info.text_only && !model.info.has_modes => {}
         Some('t') => {
             // The session ends the turn with the mute.
             editor.push_to_talk.cancel();

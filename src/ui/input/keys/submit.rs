@@ -1,18 +1,30 @@
 //! Enter and Tab: sends the text, carries out a command, or completes a name.
 
-use crate::session::io::UserCommand;
+use crate::session::io::{ConnectionState, UserCommand};
 use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
 use crate::ui::model::{Model, SpeakerRole};
 use crate::ui::output::copy;
 
 pub(super) fn context(model: &Model) -> SlashContext {
-    SlashContext { has_audio: !model.info.text_only, has_screen: true }
+    SlashContext { has_audio: !model.info.text_only, has_screen: true, has_modes: model.info.has_modes }
+}
+
+/// Note about a text that no call can take.
+const NO_CALL: &str = "no call: F7 calls, F6 goes to the conversation in writing";
+
+/// Returns whether a text would have to begin a call, which also opens the microphone.
+fn is_between_calls(model: &Model) -> bool {
+    !model.info.text_only && model.connection == ConnectionState::Disconnected
 }
 
 /// Sends the text, or carries out the command. A text that is neither stays in the editor.
 pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match slash::parse(&editor.area.text(), context(model)) {
+        Ok(SubmittedText::Message(_)) if is_between_calls(model) => {
+            editor.note = Some(NO_CALL.to_owned());
+            None
+        }
         Ok(SubmittedText::Message(message)) => {
             editor.take()?;
             // Show the answer to the sent text.
@@ -44,6 +56,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
             return Some(UserCommand::TakeBack);
         }
         SlashCommand::Find(words) => editor.find(&words),
+        SlashCommand::Mode => editor.switch_mode = true,
         SlashCommand::Copy(part) => match copy::text(model, part) {
             Ok(text) => {
                 editor.to_copy = Some(text);
@@ -64,6 +77,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         | SlashCommand::Speak(_)
         | SlashCommand::Usage
         | SlashCommand::Stop
+        | SlashCommand::Call
         | SlashCommand::SetMuted(_)
         | SlashCommand::SetVolume(_)
         | SlashCommand::Turn

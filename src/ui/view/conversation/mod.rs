@@ -277,7 +277,8 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
                 ReleaseEvents::Unsupported => "Press Space to speak and again to get an answer.",
             }
         }
-        (ConnectionState::Live, true) if model.info.text_only => "Type a message and press Enter.",
+        (ConnectionState::Live | ConnectionState::Disconnected, true) if model.info.text_only => "Type a message and press Enter.",
+        (ConnectionState::Disconnected, true) => "Press F7 to call.",
         (ConnectionState::Live, true) if model.info.captions => "Speak: captions appear here.",
         (ConnectionState::Live, true) if model.info.demo => "Built-in demo. Speak, or type and press Enter.",
         (ConnectionState::Live, true) => "Speak, or type and press Enter.",
@@ -286,6 +287,7 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
             | ConnectionState::Configuring
             | ConnectionState::Live
             | ConnectionState::Reconnecting
+            | ConnectionState::Disconnected
             | ConnectionState::Closing
             | ConnectionState::Closed,
             _,

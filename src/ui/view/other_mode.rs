@@ -1,0 +1,67 @@
+//! Status of the session that is not shown.
+
+use crate::session::io::{ConnectionState, TurnState};
+use crate::ui::model::Model;
+
+/// Status of the session that is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherMode {
+    /// Whether it is the conversation in writing.
+    pub text_only: bool,
+    /// State of its connection.
+    pub connection: ConnectionState,
+    /// Whose turn it is.
+    pub turn: TurnState,
+    /// Whether its microphone is muted.
+    pub muted: bool,
+    /// Whether something was added since it was shown.
+    pub is_unread: bool,
+}
+
+impl OtherMode {
+    /// Returns the status of a session.
+    pub fn new(model: &Model, is_unread: bool) -> Self {
+        let Model { connection, turn, muted, .. } = *model;
+        Self { text_only: model.info.text_only, connection, turn, muted, is_unread }
+    }
+}
+
+/// How far a conversation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    entries: u64,
+    /// Length of the last entry, which may grow.
+    last: usize,
+}
+
+impl Progress {
+    /// Returns the progress of a conversation.
+    pub fn of(model: &Model) -> Self {
+        let last = model.entries.last().map_or(0, |entry| entry.text.len());
+        Self { entries: model.entries_added(), last }
+    }
+}
+
+/// Returns the state of the session that is not shown: its mode, its connection, and whether it has news.
+pub(super) fn long(other: OtherMode) -> String {
+    let mode = if other.text_only { "text" } else { "call" };
+    let state = match (other.connection, other.turn) {
+        (ConnectionState::Disconnected | ConnectionState::Closing | ConnectionState::Closed, _) => "off",
+        (ConnectionState::Connecting | ConnectionState::Configuring, _) => "connecting",
+        (ConnectionState::Reconnecting, _) => "lost",
+        (ConnectionState::Live, TurnState::Thinking | TurnState::Assistant) => "answering",
+        (ConnectionState::Live, TurnState::Listening | TurnState::User) => "open",
+    };
+    format!("{mode} {state}{}", if other.is_unread { ", new" } else { "" })
+}
+
+/// Returns the same in a few columns.
+pub(super) fn short(other: OtherMode) -> String {
+    let mode = if other.text_only { "text" } else { "call" };
+    let is_open = other.connection == ConnectionState::Live;
+    format!("{mode}{}", match (is_open, other.is_unread) {
+        (_, true) => "+",
+        (true, false) => "",
+        (false, false) => " off",
+    })
+}
