@@ -101,7 +101,11 @@ impl CallDriver {
     /// # Errors
     ///
     /// If the output cannot be written.
-    pub(crate) async fn finish(mut self, reason: EndReason, kept: Option<String>) -> Result<EndReason, Error> {
+    pub(crate) async fn finish(
+        mut self,
+        reason: EndReason,
+        kept: Option<String>,
+    ) -> Result<EndReason, Error> {
         // Files are completed first: the terminal may be slow or blocked.
         let written = self.stop_audio(&reason);
         let kept: Vec<_> = self.kept().into_iter().chain(kept).collect();
@@ -377,8 +381,7 @@ impl CallDriver {
 
     /// Uses this device in the next call too.
     fn use_device_again(&mut self, direction: Direction, id: Option<&str>) {
-        let request =
-            id.map_or(DeviceRequest::Default, |id| DeviceRequest::Named(id.to_owned()));
+        let request = id.map_or(DeviceRequest::Default, |id| DeviceRequest::Named(id.to_owned()));
         match (&mut self.to_open, direction) {
             (Some(options), Direction::Input) => options.input = AudioSource::Device(request),
             (Some(options), Direction::Output) => options.output = AudioSink::Device(request),

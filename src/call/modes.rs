@@ -14,6 +14,7 @@ use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::other_session::SessionLink;
 use crate::call::presenter::{LevelMeters, Presenter};
 use crate::call::run::{COMMANDS, Call, StartedCall};
+use crate::call::setup::theme;
 use crate::call::signals::Signals;
 use crate::error::Error;
 use crate::session::Session;
@@ -53,7 +54,11 @@ pub(crate) async fn run(
     let mut written = CallDriver {
         session: Session::new(Plan { unix_start: clock.unix_start(), ..text.plan }),
         piped: None,
-        wire: Wire { connections: Connections::closed(call.target.clone()), trace: begun.trace.clone(), clock },
+        wire: Wire {
+            connections: Connections::closed(call.target.clone()),
+            trace: begun.trace.clone(),
+            clock,
+        },
         audio: None,
         openings: 0,
         feed: None,
@@ -116,6 +121,7 @@ fn info(call: &Call<'_>) -> CallInfo {
         demo: call.target.is_demo(),
         text_only: true,
         has_modes: true,
+        language: theme::language(call.display),
         ..CallInfo::default()
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::values::ThemeSetting;
+use crate::config::values::{ThemeSetting, UiLanguageSetting};
 
 /// Output flags.
 #[derive(Clone, Debug, Default, Args)]
@@ -16,6 +16,9 @@ pub struct DisplayArgs {
     /// Colors of the screen, by the settings.
     #[arg(skip)]
     pub theme: ThemeSetting,
+    /// Language of the interface, by the settings.
+    #[arg(skip)]
+    pub ui_lang: UiLanguageSetting,
     /// Whether the settings ask for little motion.
     #[arg(skip)]
     pub calm: bool,

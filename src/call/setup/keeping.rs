@@ -54,7 +54,9 @@ pub(crate) fn keeping(
         ..KeptFacts::default()
     };
     let found = wanted.as_ref().map_or(Ok(None), |wanted| folder.find(wanted))?;
-    let text = is_kept.then(|| ConversationRecorder::new(folder.clone(), KeptFacts { name: None, ..facts.clone() }, unix_start));
+    let text = is_kept.then(|| {
+        ConversationRecorder::new(folder.clone(), KeptFacts { name: None, ..facts.clone() }, unix_start)
+    });
     let note = match (found, &wanted) {
         (Some(kept), _) => {
             let given = GivenTurns::of(kept.turns);

@@ -120,7 +120,8 @@ impl ResolvedSettings {
     pub(crate) fn showing(&self, args: &DisplayArgs) -> DisplayArgs {
         let plain = self.in_force.is_true(Setting::Plain) && !args.json;
         let theme = self.in_force.choice(Setting::Theme).unwrap_or_default();
-        DisplayArgs { plain, theme, calm: self.in_force.is_true(Setting::Calm), ..args.clone() }
+        let ui_lang = self.in_force.choice(Setting::UiLang).unwrap_or_default();
+        DisplayArgs { plain, theme, ui_lang, calm: self.in_force.is_true(Setting::Calm), ..args.clone() }
     }
 }
 

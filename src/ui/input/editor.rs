@@ -6,6 +6,8 @@ use crate::ui::input::recall::QuestionHistory;
 use crate::ui::input::slash;
 use crate::ui::input::text_area::{MAX_CHARS, TextArea, TextTooLong};
 use crate::ui::input::wheel::WheelDetector;
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::NoteStrings;
 
 /// Results of a frame that later keys need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,9 +86,16 @@ pub struct Editor {
     pub ctrl_c: CtrlCPresses,
     /// Push-to-talk key.
     pub push_to_talk: PushToTalkKey,
+    /// Language of the notes.
+    pub language: UiLanguage,
 }
 
 impl Editor {
+    /// Returns the texts of notes.
+    pub fn notes(&self) -> &'static NoteStrings {
+        &self.language.strings().notes
+    }
+
     /// Returns whether nothing has been typed.
     pub fn is_empty(&self) -> bool {
         self.area.is_empty()
@@ -105,12 +114,13 @@ impl Editor {
     /// Takes the results of a drawing that the next keys need.
     pub fn apply(&mut self, drawn: &DrawResult) {
         (self.page, self.scroll) = (drawn.page, drawn.scroll);
+        let notes = self.notes();
         if let (Some(found), Some(find)) = (drawn.found, &mut self.find) {
             find.is_due = false;
             self.note = match (found, find.is_repeated) {
                 (true, _) => None,
-                (false, true) => Some(format!("no more {:?} above", find.words)),
-                (false, false) => Some(format!("{:?} is not in the conversation", find.words)),
+                (false, true) => Some((notes.no_more_above)(&find.words)),
+                (false, false) => Some((notes.not_in_conversation)(&find.words)),
             };
         }
         self.area.set_columns(drawn.input_columns);
@@ -123,7 +133,7 @@ impl Editor {
         let words = if words.is_empty() { last } else { Some(words.to_owned()) };
         match words {
             Some(words) => self.find = Some(ConversationSearch { words, is_due: true, is_repeated }),
-            None => self.note = Some("/find needs words the first time".to_owned()),
+            None => self.note = Some(self.notes().find_needs_words.to_owned()),
         }
     }
 
@@ -141,7 +151,7 @@ impl Editor {
 
     fn report(&mut self, result: Result<(), TextTooLong>) {
         if let Err(TextTooLong { left_out }) = result {
-            self.note = Some(format!("text limit of {MAX_CHARS} characters reached: {left_out} left out"));
+            self.note = Some((self.notes().text_limit)(MAX_CHARS, left_out));
         }
     }
 
@@ -191,9 +201,9 @@ impl Editor {
 
     fn show_found(&mut self, found: Option<String>) {
         let query = self.history.query().unwrap_or_default();
-        let missing = if found.is_none() && !query.is_empty() { " (no more matches)" } else { "" };
-        self.note =
-            Some(format!("search sent texts: {query}{missing}   Ctrl-R older   Enter accept   Esc cancel"));
+        let notes = self.notes();
+        let missing = if found.is_none() && !query.is_empty() { notes.no_more_matches } else { "" };
+        self.note = Some(format!("{}{missing}   {}", (notes.searching)(query), notes.search_keys));
         if let Some(text) = found {
             self.area.set(&text);
         }
@@ -207,7 +217,7 @@ impl Editor {
             self.area.set(&format!("{start}{common}"));
         }
         self.note = match candidates {
-            [] => Some("no file of that name".to_owned()),
+            [] => Some(self.notes().no_file.to_owned()),
             [_] => None,
             _ => Some(candidates.join("  ")),
         };

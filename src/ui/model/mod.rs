@@ -10,6 +10,8 @@ use crate::session::io::{
 };
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::growing::GrowingText;
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize;
 use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
@@ -85,15 +87,18 @@ pub struct CallInfo {
     pub captions: bool,
     /// Whether the screen has a call and a conversation in writing.
     pub has_modes: bool,
+    /// Language of the interface.
+    pub language: UiLanguage,
 }
 
 impl CallInfo {
     /// Returns what takes place, for messages.
     pub fn subject(&self) -> &'static str {
+        let words = &self.language.strings().end;
         match (self.captions, self.text_only) {
-            (true, _) => wording::CAPTIONS,
-            (false, true) => wording::CONVERSATION,
-            (false, false) => wording::CALL,
+            (true, _) => words.captions,
+            (false, true) => words.conversation,
+            (false, false) => words.call,
         }
     }
 }
@@ -260,13 +265,15 @@ impl Model {
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Echo(echo) => {
                 if self.echo.replace(*echo).is_some_and(|before| before.mode != echo.mode) {
-                    self.add_notice(at, wording::echo_sentence(echo));
+                    self.add_notice(at, wording::echo_sentence(self.strings(), echo));
                 }
             }
             Notice::Error { code, message } => {
                 self.report(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }
-            Notice::Mark(mark) => self.add_entry(at, SpeakerRole::Mark, wording::mark(*mark)),
+            Notice::Mark(mark) => {
+                self.add_entry(at, SpeakerRole::Mark, wording::mark(self.strings(), *mark));
+            }
             Notice::Info(message) => self.add_notice(at, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
@@ -296,6 +303,11 @@ impl Model {
         self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing);
     }
 
+    /// Returns the texts of the interface.
+    pub fn strings(&self) -> &'static Strings {
+        self.info.language.strings()
+    }
+
     /// Returns how many entries were ever added.
     pub fn entries_added(&self) -> u64 {
         self.next_number
@@ -320,7 +332,7 @@ impl Model {
             (Direction::Output, _) | (Direction::Input, DeviceState::Refused(_)) => {}
             (Direction::Input, _) => drop(self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing)),
         }
-        match devices::state(side, state) {
+        match devices::state(self.strings(), side, state) {
             (NoticeSeverity::Error, text) => self.report(at, StatusNoteKind::Error, text),
             (NoticeSeverity::Info, text) => self.add_notice(at, text),
             (NoticeSeverity::Ongoing, text) => self.report(at, StatusNoteKind::Ongoing, text),

@@ -27,8 +27,8 @@ impl HiddenPane {
         Self {
             pane,
             seen: Progress::of(&model),
+            editor: Editor { history: history.clone(), language: model.info.language, ..Editor::default() },
             model,
-            editor: Editor { history: history.clone(), ..Editor::default() },
             conversation: ConversationLayout::default(),
             waiting: VecDeque::new(),
         }

@@ -125,8 +125,11 @@ impl Screen {
         }
         let guard = Arc::new(TerminalGuard::default());
         restore_on_panic(Arc::clone(&guard));
-        let keys =
-            if setup.pane.model.borrow().info.manual_turns { KeyReporting::Held } else { KeyReporting::Typed };
+        let keys = if setup.pane.model.borrow().info.manual_turns {
+            KeyReporting::Held
+        } else {
+            KeyReporting::Typed
+        };
         guard.acquire(keys).map_err(ScreenError::Terminal)?;
         // If a thread is missing, dropping the screen restores the terminal.
         let mut screen = Self { guard: Arc::clone(&guard), renderer: None, reader: None };

@@ -121,9 +121,9 @@ impl<'a> Renderer<'a> {
             setup,
             guard,
             terminal: Terminal::new(backend)?,
+            editor: Editor { history, language: model.info.language, ..Editor::default() },
             model,
             other,
-            editor: Editor { history, ..Editor::default() },
             conversation: ConversationLayout::default(),
             meters: <[MeterBallistics; 2]>::default(),
             wave: Wave::default(),
@@ -295,7 +295,8 @@ impl<'a> Renderer<'a> {
                 let now = (self.setup.clock)();
                 let mut command = keys::command(now, &key, &self.model, &mut self.editor);
                 // The text session does not know whether the microphone is muted.
-                if let (Some(UserCommand::SetMuted(muted)), true) = (&mut command, self.model.info.text_only) {
+                if let (Some(UserCommand::SetMuted(muted)), true) = (&mut command, self.model.info.text_only)
+                {
                     *muted = !self.call().muted;
                 }
                 command.into_iter().for_each(|command| self.queue(command));

@@ -9,7 +9,8 @@ use crate::markdown::wrap::width;
 use crate::ui::input::editor::HelpPage;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::input::slash::{self, SlashContext};
-use crate::ui::text::wrap::truncate;
+use crate::ui::text::language::strings::HelpStrings;
+use crate::ui::text::wrap::{padded, truncate};
 use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::state::ScreenState;
 
@@ -21,6 +22,7 @@ const MARGIN: u16 = 4;
 
 /// Draws the keys in the middle of an area, the most important first; with a frame if there is room.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
+    let words = &scene.model.strings().help;
     let keys = keys(scene);
     let key_width = keys.iter().map(|(key, _)| width(key)).max().unwrap_or(0) + GAP;
     let wanted_width = keys.iter().map(|(_, action)| key_width + width(action)).max().unwrap_or(0);
@@ -35,13 +37,13 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let mut inside = popup;
     if is_framed {
         let title = match scene.editor.help_page {
-            HelpPage::Keys => " Keys ",
-            HelpPage::Commands => " Commands ",
+            HelpPage::Keys => words.keys,
+            HelpPage::Commands => words.commands,
         };
         let block = Block::bordered()
             .border_type(BorderType::Rounded)
             .border_style(scene.theme.dim)
-            .title(title)
+            .title(format!(" {title} "))
             .padding(Padding::horizontal(1));
         inside = block.inner(popup);
         frame.render_widget(block, popup);
@@ -53,7 +55,8 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
 
 /// Draws the hint for closing.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
-    row::draw(frame, area, &Line::styled(" Press any key to close", scene.theme.strong), RowAlignment::Left);
+    let close = format!(" {}", scene.model.strings().help.close);
+    row::draw(frame, area, &Line::styled(close, scene.theme.strong), RowAlignment::Left);
 }
 
 fn key_line(
@@ -63,7 +66,7 @@ fn key_line(
 ) -> Line<'static> {
     let (key, action) = key;
     Line::from(vec![
-        Span::styled(format!("{key:key_width$}"), scene.theme.strong),
+        Span::styled(padded(key, key_width), scene.theme.strong),
         Span::raw(truncate(action, room.saturating_sub(key_width)).into_owned()),
     ])
 }
@@ -73,78 +76,81 @@ fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
     match scene.editor.help_page {
         HelpPage::Keys => {}
         HelpPage::Commands => {
-            let has_modes = scene.model.info.has_modes;
-            return slash::help(SlashContext { has_audio: !text_only, has_screen: true, has_modes });
+            let (language, has_modes) = (scene.model.info.language, scene.model.info.has_modes);
+            let context = SlashContext { has_audio: !text_only, has_screen: true, has_modes, language };
+            return slash::help(context);
         }
     }
-    if scene.model.info.captions {
-        return CAPTIONS.into_iter().map(|(key, action)| (key.to_owned(), action)).collect();
-    }
-    let audio = audio_keys(scene);
-    let (leaving, audio) =
-        if text_only { (&TEXT_LEAVING[..], &[][..]) } else { (&CALL_LEAVING[..], &audio[..]) };
-    let devices = if text_only { &[][..] } else { &DEVICES[..] };
-    let modes = if scene.model.info.has_modes { &MODES[..] } else { &[][..] };
-    let keys = [leaving, modes, audio, &EDITING, devices].concat();
+    let words = &scene.model.strings().help;
+    let mode_words = &scene.model.strings().modes;
+    let modes = [("F6, Ctrl-G", mode_words.switch), ("F7, Ctrl-S", mode_words.switch_call)];
+    let modes = modes.into_iter().filter(|_| scene.model.info.has_modes);
+    let clear = [("F8, F8", mode_words.clear)];
+    let keys: Vec<_> = match (scene.model.info.captions, text_only) {
+        (true, _) => captions_keys(words).into(),
+        (false, true) => {
+            let leaving = [("Ctrl-C", words.end_chat), ("Ctrl-D", words.leave)];
+            leaving.into_iter().chain(modes).chain(editing_keys(words)).chain(clear).collect()
+        }
+        (false, false) => {
+            let devices = [("F2", words.devices)];
+            let keys = audio_keys(words, scene).into_iter().chain(modes).chain(editing_keys(words));
+            keys.chain(clear).chain(devices).collect()
+        }
+    };
     keys.into_iter().map(|(key, action)| (key.to_owned(), action)).collect()
 }
 
-/// Keys of live captions.
-const CAPTIONS: [(&str, &str); 8] = [
-    ("Ctrl-C, Q", "end; again: without the last caption"),
-    ("M, Enter", "mark this place"),
-    ("Space, Ctrl-T", "mute or unmute the microphone"),
-    ("PgUp, PgDn, arrows", "scroll"),
-    ("Home, End", "scroll to the beginning, end"),
-    ("F2", "choose the microphone"),
-    ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
-    ("F1, ?", "show this help"),
-];
+/// A key and what it does.
+type KeyRow = (&'static str, &'static str);
 
-/// Keys that end a text chat.
-const TEXT_LEAVING: [(&str, &str); 2] =
-    [("Ctrl-C", "stop the answer; clear the text; leave"), ("Ctrl-D", "leave (on an empty line)")];
-
-/// Keys that end a call.
-const CALL_LEAVING: [(&str, &str); 1] = [("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line")];
-
-fn audio_keys(scene: &ScreenState) -> Vec<(&'static str, &'static str)> {
-    let space = match (scene.model.info.manual_turns, scene.editor.push_to_talk.release_events()) {
-        (false, _) => "mute or unmute (on an empty line)",
-        (true, ReleaseEvents::Supported) => "hold to talk (on an empty line)",
-        (true, ReleaseEvents::Unsupported) => "begin or end your turn (on an empty line)",
-    };
-    let volume = scene.model.info.volume.map(|_| ("Alt-Up/Down", "make the assistant louder, softer"));
-    [("Ctrl-T", "mute or unmute the microphone"), ("Space", space)].into_iter().chain(volume).collect()
+/// Returns the keys of live captions.
+fn captions_keys(words: &HelpStrings) -> [KeyRow; 8] {
+    [
+        ("Ctrl-C, Q", words.end_captions),
+        ("M, Enter", words.mark),
+        ("Space, Ctrl-T", words.mute),
+        ("PgUp, PgDn, ↑↓", words.scroll),
+        ("Home, End", words.scroll_ends),
+        ("F2", words.choose_microphone),
+        ("Ctrl-L, Ctrl-Z", words.redraw),
+        ("F1, ?", words.help),
+    ]
 }
 
-/// Keys for the devices of a call.
-const DEVICES: [(&str, &str); 1] = [("F2", "choose the microphone or speaker")];
+/// Returns the keys of a call.
+fn audio_keys(words: &HelpStrings, scene: &ScreenState) -> Vec<KeyRow> {
+    let space = match (scene.model.info.manual_turns, scene.editor.push_to_talk.release_events()) {
+        (false, _) => words.mute_on_empty_line,
+        (true, ReleaseEvents::Supported) => words.hold_to_talk,
+        (true, ReleaseEvents::Unsupported) => words.press_to_talk,
+    };
+    let volume = scene.model.info.volume.map(|_| ("Alt-Up/Down", words.volume));
+    let keys = [("Ctrl-C, Ctrl-Q", words.end_call), ("Ctrl-T", words.mute), ("Space", space)];
+    keys.into_iter().chain(volume).collect()
+}
 
-/// Keys of a call with a conversation in writing beside it.
-const MODES: [(&str, &str); 2] =
-    [("F6, Ctrl-G", "go to the other mode: call or text"), ("F7, Ctrl-S", "hang up, or call again")];
-
-/// Keys of every screen.
-const EDITING: [(&str, &str); 17] = [
-    ("Esc", "stop the answer"),
-    ("Enter", "send the text"),
-    ("Alt-Enter", "new line; also Shift-Enter, Ctrl-J"),
-    ("PgUp, PgDn", "scroll by a page"),
-    ("Up, Down", "recall sent texts; move the cursor"),
-    ("Ctrl-R", "search sent texts"),
-    ("Ctrl-O", "edit the text in $VISUAL or $EDITOR"),
-    ("/, Tab", "commands; complete a name"),
-    ("Ctrl-Home/End", "scroll to the beginning, end"),
-    ("Ctrl-A, Ctrl-E", "go to the start, end of the line"),
-    ("Ctrl-W, Ctrl-U", "delete a word, to the line start"),
-    ("Ctrl-K, Ctrl-Y", "delete to the line end; yank it"),
-    ("Ctrl-_, Alt-/", "undo; redo"),
-    ("Ctrl-X", "unfold pasted text"),
-    ("F8, F8", "clear the conversation"),
-    ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
-    ("F1, ?", "show this help (? on an empty line)"),
-];
+/// Returns the keys of every screen with an input line.
+fn editing_keys(words: &HelpStrings) -> [KeyRow; 16] {
+    [
+        ("Esc", words.stop),
+        ("Enter", words.send),
+        ("Alt-Enter", words.new_line),
+        ("PgUp, PgDn", words.scroll_page),
+        ("Up, Down", words.recall),
+        ("Ctrl-R", words.search_sent),
+        ("Ctrl-O", words.editor),
+        ("/, Tab", words.complete),
+        ("Ctrl-Home/End", words.scroll_ends),
+        ("Ctrl-A, Ctrl-E", words.line_ends),
+        ("Ctrl-W, Ctrl-U", words.delete_before),
+        ("Ctrl-K, Ctrl-Y", words.delete_after),
+        ("Ctrl-_, Alt-/", words.undo),
+        ("Ctrl-X", words.unfold),
+        ("Ctrl-L, Ctrl-Z", words.redraw),
+        ("F1, ?", words.help_on_empty_line),
+    ]
+}
 
 fn to_u16(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)

@@ -67,7 +67,7 @@ fn draw_rules(frame: &mut Frame, layout: &ScreenLayout, scene: &ScreenState) {
 /// Draws the latest latency in the rule below the conversation.
 fn draw_latency(frame: &mut Frame, rule: Rect, scene: &ScreenState) {
     let Some(report) = &scene.model.delay else { return };
-    let text = format!(" {} ", wording::latency(&report.last));
+    let text = format!(" {} ", wording::latency(scene.model.strings(), &report.last));
     let wide = u16::try_from(width(&text)).unwrap_or(u16::MAX);
     if rule.height > 0 && wide + 2 <= rule.width {
         let place = Rect { x: rule.right() - wide - 2, width: wide, ..rule };
@@ -101,56 +101,59 @@ fn is_between_calls(scene: &ScreenState) -> bool {
 /// Returns the key hints, the most important first.
 fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
     let model = scene.model;
-    let call = if is_between_calls(scene) { "call" } else { "hang up" };
+    let words = &model.strings().hints;
+    let mode_words = &model.strings().modes;
+    let call = ("F7", if is_between_calls(scene) { mode_words.call } else { mode_words.hang_up });
     if model.info.text_only && model.info.has_modes {
-        let stop = ("Esc", "stop");
-        return [("Ctrl-D", "leave"), ("F1", "help"), ("F6", "call"), stop, ("F7", call), ("Enter", "send")];
+        let [leave, help] = [("Ctrl-D", words.leave), ("F1", words.help)];
+        let [stop, send] = [("Esc", words.stop), ("Enter", words.send)];
+        return [leave, help, ("F6", mode_words.call), stop, call, send];
     }
     if model.info.text_only {
         return [
-            ("Ctrl-D", "leave"),
-            ("F1", "help"),
-            ("Esc", "stop"),
-            ("Enter", "send"),
-            ("Alt-Enter", "new line"),
-            ("/", "commands"),
+            ("Ctrl-D", words.leave),
+            ("F1", words.help),
+            ("Esc", words.stop),
+            ("Enter", words.send),
+            ("Alt-Enter", words.new_line),
+            ("/", words.commands),
         ];
     }
-    let mute = if model.muted { "unmute" } else { "mute" };
+    let mute = if model.muted { words.unmute } else { words.mute };
     if model.info.captions {
-        let scroll = ("PgUp", "scroll");
+        let scroll = ("PgUp", words.scroll);
         return [
-            ("Ctrl-C", "end"),
-            ("M", "mark"),
+            ("Ctrl-C", words.end),
+            ("M", words.mark),
             ("Space", mute),
-            ("F1", "help"),
+            ("F1", words.help),
             scroll,
-            ("F2", "microphone"),
+            ("F2", words.microphone),
         ];
     }
     let mute = ("Ctrl-T", mute);
-    let [first, second] = [("Ctrl-C", "end"), ("F1", "help")];
-    let [stop, send] = [("Esc", "stop"), ("Enter", "send")];
-    let modes = [("F7", call), ("F6", "text")];
+    let [first, second] = [("Ctrl-C", words.end), ("F1", words.help)];
+    let [stop, send] = [("Esc", words.stop), ("Enter", words.send)];
+    let text = ("F6", mode_words.text);
     if !model.info.manual_turns && model.info.has_modes {
-        return [first, second, mute, modes[0], modes[1], stop];
+        return [first, second, mute, call, text, stop];
     }
     if !model.info.manual_turns {
-        return [first, second, mute, stop, ("PgUp", "scroll"), send];
+        return [first, second, mute, stop, ("PgUp", words.scroll), send];
     }
     let turn = match (scene.editor.push_to_talk.release_events(), model.turn) {
-        (ReleaseEvents::Supported, TurnState::User) => "release to end",
+        (ReleaseEvents::Supported, TurnState::User) => words.release_to_end,
         (ReleaseEvents::Supported, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
-            "hold to talk"
+            words.hold_to_talk
         }
-        (ReleaseEvents::Unsupported, TurnState::User) => "end turn",
+        (ReleaseEvents::Unsupported, TurnState::User) => words.end_turn,
         (ReleaseEvents::Unsupported, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
-            "speak"
+            words.speak
         }
     };
     let turn = ("Space", turn);
     if model.info.has_modes {
-        return [first, second, turn, modes[0], modes[1], mute];
+        return [first, second, turn, call, text, mute];
     }
     [first, second, turn, mute, stop, send]
 }

@@ -2,6 +2,7 @@
 
 use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::model::Model;
+use crate::ui::text::language::strings::ModeStrings;
 
 /// Status of the session that is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,26 +43,29 @@ impl Progress {
     }
 }
 
-/// Returns the state of the session that is not shown: its mode, its connection, and whether it has news.
-pub(super) fn long(other: OtherMode) -> String {
-    let mode = if other.text_only { "text" } else { "call" };
+/// Returns the mode that is not shown, the state of its connection, and whether it has news.
+pub(super) fn long(words: &ModeStrings, other: OtherMode) -> String {
     let state = match (other.connection, other.turn) {
-        (ConnectionState::Disconnected | ConnectionState::Closing | ConnectionState::Closed, _) => "off",
-        (ConnectionState::Connecting | ConnectionState::Configuring, _) => "connecting",
-        (ConnectionState::Reconnecting, _) => "lost",
-        (ConnectionState::Live, TurnState::Thinking | TurnState::Assistant) => "answering",
-        (ConnectionState::Live, TurnState::Listening | TurnState::User) => "open",
+        (ConnectionState::Disconnected | ConnectionState::Closing | ConnectionState::Closed, _) => words.off,
+        (ConnectionState::Connecting | ConnectionState::Configuring | ConnectionState::Reconnecting, _) => {
+            words.connecting
+        }
+        (ConnectionState::Live, TurnState::Thinking | TurnState::Assistant) => words.answering,
+        (ConnectionState::Live, TurnState::Listening | TurnState::User) => words.open,
     };
-    format!("{mode} {state}{}", if other.is_unread { ", new" } else { "" })
+    (words.other)(mode(words, other), state) + if other.is_unread { words.news } else { "" }
 }
 
 /// Returns the same in a few columns.
-pub(super) fn short(other: OtherMode) -> String {
-    let mode = if other.text_only { "text" } else { "call" };
+pub(super) fn short(words: &ModeStrings, other: OtherMode) -> String {
     let is_open = other.connection == ConnectionState::Live;
-    format!("{mode}{}", match (is_open, other.is_unread) {
-        (_, true) => "+",
-        (true, false) => "",
-        (false, false) => " off",
-    })
+    match (is_open, other.is_unread) {
+        (_, true) => format!("{}+", mode(words, other)),
+        (true, false) => mode(words, other).to_owned(),
+        (false, false) => (words.other)(mode(words, other), words.off),
+    }
+}
+
+fn mode(words: &ModeStrings, other: OtherMode) -> &'static str {
+    if other.text_only { words.text } else { words.call }
 }

@@ -85,8 +85,10 @@ fn a_call_that_was_live_survives_the_loss_of_its_server_and_one_that_was_not_end
     assert_eq!(call.ended(), None);
     let mut call = TestCall::dialled(resumable());
     call.put(Input::Opened);
-    call.server(json!({"type": "error", "error": {"type": "invalid_request_error", "code": "model_not_found",
-        "message": "no such model"}}));
+    call.server(
+        json!({"type": "error", "error": {"type": "invalid_request_error", "code": "model_not_found",
+        "message": "no such model"}}),
+    );
     call.pass(sec(20));
     assert!(matches!(call.ended(), Some(EndReason::Refused(_))), "{:?}", call.story());
 }
@@ -122,8 +124,10 @@ fn an_unused_connection_stays_open_while_an_answer_arrives() {
     call.response_created("resp_2");
     for _ in 0..20 {
         call.pass(sec(25));
-        call.server(json!({"type": "response.output_text.delta", "response_id": "resp_2", "item_id": "item_2",
-            "output_index": 0, "content_index": 0, "delta": "and then "}));
+        call.server(
+            json!({"type": "response.output_text.delta", "response_id": "resp_2", "item_id": "item_2",
+            "output_index": 0, "content_index": 0, "delta": "and then "}),
+        );
     }
     assert!(call.session.is_live());
 }

@@ -16,22 +16,10 @@ use crate::ui::input::slash;
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::input::wheel::{ArrowDirection, ArrowSource};
 use crate::ui::model::Model;
-use crate::ui::text::{devices, wording};
+use crate::ui::text::devices;
 
 /// Lines that the arrow keys at the start of a wheel burst stand for.
 const WHEEL_LINES: usize = 3;
-
-/// Note after a hold that ended without a release.
-const HOLD_ENDED: &str = "turn ended: no key-repeat received";
-
-/// Note after Ctrl-C has cleared the text.
-const TEXT_CLEARED: &str = "text cleared; Ctrl-_ restores it";
-
-/// Note after the first Ctrl-C that has nothing to stop or clear.
-const LEAVE_ANNOUNCED: &str = "press Ctrl-C again or Ctrl-D to leave";
-
-/// Note if there is no volume to change.
-const NO_SPEAKER: &str = "no speaker in use: the volume cannot be changed";
 
 /// Handles one key: applies it to the editor, or returns a command for the session.
 ///
@@ -98,7 +86,7 @@ pub fn lends_terminal(key: &KeyEvent) -> bool {
 pub fn tick(now: Duration, editor: &mut Editor) -> Option<UserCommand> {
     let command = editor.push_to_talk.tick(now);
     if command.is_some() {
-        editor.note = Some(HOLD_ENDED.to_owned());
+        editor.note = Some(editor.notes().hold_ended.to_owned());
     }
     command
 }
@@ -150,11 +138,11 @@ fn ctrl_c(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserComm
         CtrlCAction::StopAnswer => Some(UserCommand::Interrupt),
         CtrlCAction::ClearText => {
             editor.area.set("");
-            editor.note = Some(TEXT_CLEARED.to_owned());
+            editor.note = Some(editor.notes().text_cleared.to_owned());
             None
         }
         CtrlCAction::Announce => {
-            editor.note = Some(LEAVE_ANNOUNCED.to_owned());
+            editor.note = Some(editor.notes().leave_announced.to_owned());
             // The answer may have begun since the model was drawn.
             Some(UserCommand::Interrupt)
         }
@@ -282,7 +270,8 @@ fn show_devices(editor: &mut Editor) -> UserCommand {
 /// Moves within the device list, selects a device, or cancels.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
 fn handle_picker(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    let rows = model.devices.as_deref().map(devices::rows).unwrap_or_default();
+    let rows = model.devices.as_deref();
+    let rows = rows.map(|entries| devices::rows(model.strings(), entries)).unwrap_or_default();
     let last = rows.len().saturating_sub(1);
     let at = at.min(last);
     editor.picker = match key.code {
@@ -305,11 +294,11 @@ fn handle_picker(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) 
 /// Makes the speaker louder or softer by steps of 5 %.
 fn change_volume(steps: i32, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     let Some(volume) = model.info.volume else {
-        editor.note = Some(NO_SPEAKER.to_owned());
+        editor.note = Some(editor.notes().no_speaker.to_owned());
         return None;
     };
     let volume = volume.stepped(steps);
-    editor.note = Some(wording::volume(volume));
+    editor.note = Some((model.strings().header.volume)(volume.percent()));
     Some(UserCommand::SetVolume(volume))
 }
 

@@ -6,9 +6,6 @@ use crate::session::io::UserCommand;
 use crate::ui::input::editor::Editor;
 use crate::ui::model::Model;
 
-/// Note after the first press of the key that clears.
-const CLEAR_ANNOUNCED: &str = "press F8 again to clear the conversation";
-
 /// Effect of a key.
 enum ModeKey {
     /// Show the other mode.
@@ -34,7 +31,7 @@ pub(super) fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Opt
         ModeKey::Clear if clears => return Some(Some(UserCommand::Clear)),
         ModeKey::Clear => {
             editor.clears_next = true;
-            editor.note = Some(CLEAR_ANNOUNCED.to_owned());
+            editor.note = Some(model.strings().modes.clear_announced.to_owned());
         }
     }
     Some(None)

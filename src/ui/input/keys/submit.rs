@@ -3,15 +3,13 @@
 use crate::session::io::{ConnectionState, UserCommand};
 use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
-use crate::ui::model::{Model, SpeakerRole};
+use crate::ui::model::{CallInfo, Model, SpeakerRole};
 use crate::ui::output::copy;
 
 pub(super) fn context(model: &Model) -> SlashContext {
-    SlashContext { has_audio: !model.info.text_only, has_screen: true, has_modes: model.info.has_modes }
+    let CallInfo { text_only, has_modes, language, .. } = model.info;
+    SlashContext { has_audio: !text_only, has_screen: true, has_modes, language }
 }
-
-/// Note about a text that no call can take.
-const NO_CALL: &str = "no call: F7 calls, F6 goes to the conversation in writing";
 
 /// Returns whether a text would have to begin a call, which also opens the microphone.
 fn is_between_calls(model: &Model) -> bool {
@@ -22,7 +20,7 @@ fn is_between_calls(model: &Model) -> bool {
 pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match slash::parse(&editor.area.text(), context(model)) {
         Ok(SubmittedText::Message(_)) if is_between_calls(model) => {
-            editor.note = Some(NO_CALL.to_owned());
+            editor.note = Some(model.strings().modes.no_call_note.to_owned());
             None
         }
         Ok(SubmittedText::Message(message)) => {
@@ -60,7 +58,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         SlashCommand::Copy(part) => match copy::text(model, part) {
             Ok(text) => {
                 editor.to_copy = Some(text);
-                editor.note = Some(copy::SENT.to_owned());
+                editor.note = Some(editor.notes().copied.to_owned());
             }
             Err(error) => editor.note = Some(error.to_owned()),
         },

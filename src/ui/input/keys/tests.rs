@@ -64,7 +64,7 @@ fn alt_up_and_alt_down_change_the_volume_in_steps_within_its_range() {
 fn without_a_speaker_the_volume_keys_say_so() {
     let mut editor = Editor::default();
     assert_eq!(press(KeyCode::Up, KeyModifiers::ALT, &mut editor), None);
-    assert_eq!(editor.note.as_deref(), Some(NO_SPEAKER));
+    assert_eq!(editor.note.as_deref(), Some("no speaker in use: the volume cannot be changed"));
 }
 
 /// Presses a key in a text chat.
@@ -89,8 +89,11 @@ fn ctrl_c_in_a_chat_stops_the_answer_and_keeps_the_conversation() {
     };
     let stop = (Some(UserCommand::Interrupt), "half a question".to_owned(), String::new());
     assert_eq!(ctrl_c(TurnState::Assistant), stop);
-    assert_eq!(ctrl_c(TurnState::Listening), (None, String::new(), TEXT_CLEARED.to_owned()));
-    assert_eq!(ctrl_c(TurnState::Listening).2, LEAVE_ANNOUNCED);
+    assert_eq!(
+        ctrl_c(TurnState::Listening),
+        (None, String::new(), "text cleared; Ctrl-_ restores it".to_owned())
+    );
+    assert_eq!(ctrl_c(TurnState::Listening).2, "press Ctrl-C again or Ctrl-D to leave");
     assert_eq!(ctrl_c(TurnState::Listening).0, Some(UserCommand::HangUp(EndReason::User)));
 }
 
@@ -187,7 +190,7 @@ fn a_stuck_hold_ends_the_turn_with_a_note() {
     editor.push_to_talk.press(Duration::ZERO);
     assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
     assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(UserCommand::EndTurn));
-    assert_eq!(editor.note.as_deref(), Some(HOLD_ENDED));
+    assert_eq!(editor.note.as_deref(), Some("turn ended: no key-repeat received"));
 }
 
 #[test]
