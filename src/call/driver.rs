@@ -194,8 +194,10 @@ impl CallDriver {
                     audio.control.set_mute(mute(muted));
                 }
             }
-            (Output::SetVolume(volume), Some(audio)) => {
-                audio.control.set_volume(volume);
+            (Output::SetVolume(volume), audio) => {
+                if let Some(audio) = audio {
+                    audio.control.set_volume(volume);
+                }
                 if let Some(options) = &mut self.to_open {
                     options.volume = volume;
                 }
@@ -215,7 +217,6 @@ impl CallDriver {
                 | Output::Flush
                 | Output::Duck
                 | Output::Unduck
-                | Output::SetVolume(_)
                 | Output::ListDevices
                 | Output::UseDevice(..),
                 None,

@@ -16,6 +16,7 @@ use crate::call::presenter::{LevelMeters, Presenter};
 use crate::call::run::{COMMANDS, Call, StartedCall};
 use crate::call::setup::theme;
 use crate::call::signals::Signals;
+use crate::call::trace::SharedTrace;
 use crate::error::Error;
 use crate::session::Session;
 use crate::session::io::{ConnectionState, EndReason, Input, Limit, UserCommand};
@@ -56,7 +57,7 @@ pub(crate) async fn run(
         piped: None,
         wire: Wire {
             connections: Connections::closed(call.target.clone()),
-            trace: begun.trace.clone(),
+            trace: begun.trace.as_ref().map(SharedTrace::of_text_mode),
             clock,
         },
         audio: None,

@@ -1,8 +1,6 @@
 //! Runs a call: connects, starts audio, presents and drives the session.
 
-use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -180,7 +178,7 @@ impl Call<'_> {
         let trace = match &self.display.trace {
             Some(path) => {
                 let trace = TraceFile::create(path, self.position.existing_trace(), self.target.redactor())?;
-                Some(Rc::new(RefCell::new(trace)))
+                Some(SharedTrace::new(trace))
             }
             None => None,
         };

@@ -79,7 +79,7 @@ impl Wire {
     }
 
     fn trace_event(&mut self, now: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
-        self.trace.as_ref().map_or(Ok(()), |trace| trace.borrow_mut().event(now, direction, text))
+        self.trace.as_ref().map_or(Ok(()), |trace| trace.event(now, direction, text))
     }
 
     fn input(&mut self, event: ConnectionsEvent) -> Result<Option<Input>, Error> {

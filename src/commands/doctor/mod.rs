@@ -9,9 +9,7 @@ mod sound;
 mod echo;
 mod write;
 
-use std::cell::RefCell;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -156,7 +154,7 @@ impl DoctorRun {
     fn trace(&self, target: &Target) -> Result<Option<SharedTrace>, Error> {
         let path = self.args.trace.as_ref();
         let create = |path: &PathBuf| TraceFile::create(path, ExistingTrace::Replace, target.redactor());
-        Ok(path.map(create).transpose()?.map(|trace| Rc::new(RefCell::new(trace))))
+        Ok(path.map(create).transpose()?.map(SharedTrace::new))
     }
 
     /// Makes the calls of the probe: the first on the open connection.

@@ -28,6 +28,8 @@ pub struct Model {
     pub ready: Option<Ready>,
     /// Time when the session was configured; none while it is disconnected on purpose.
     pub ready_at: Option<Duration>,
+    /// Time when it was configured first.
+    pub began_at: Option<Duration>,
     /// Duration of the connections that were closed on purpose.
     pub connected_before: Duration,
     /// Whose turn it is.
@@ -60,6 +62,8 @@ pub struct Model {
     pub ended_at: Option<Duration>,
     /// Last entry at the most recent start of speech.
     speech_after: Option<EntryPosition>,
+    /// Time of the most recent start of speech that has no entry yet.
+    speech_at: Option<Duration>,
     /// Number of the next entry.
     next_number: u64,
     /// The answer that grows, and the part of it that was played.
@@ -215,6 +219,7 @@ impl Model {
             connection: ConnectionState::Connecting,
             ready: None,
             ready_at: None,
+            began_at: None,
             connected_before: Duration::ZERO,
             turn: TurnState::default(),
             turn_at: Duration::ZERO,
@@ -231,6 +236,7 @@ impl Model {
             ended: None,
             ended_at: None,
             speech_after: None,
+            speech_at: None,
             next_number: 0,
             growing: <[GrowingText; 2]>::default(),
         }
@@ -248,8 +254,12 @@ impl Model {
             Notice::Ready(ready) => {
                 self.ready = Some(ready.clone());
                 self.ready_at.get_or_insert(at);
+                self.began_at.get_or_insert(at);
             }
-            Notice::SpeechStarted { .. } => self.speech_after = Some(self.end_position()),
+            Notice::SpeechStarted { .. } => {
+                self.speech_after = Some(self.end_position());
+                self.speech_at = Some(at);
+            }
             Notice::SpeechStopped { .. } | Notice::Debug(_) => {}
             Notice::Turn(turn) => (self.turn, self.turn_at) = (*turn, at),
             Notice::User(line) => self.update_user(at, line),
@@ -373,7 +383,9 @@ impl Model {
     fn update_user(&mut self, at: Duration, line: &UserUtterance) {
         let text = sanitize::displayable(&spoken_text(line)).into_owned();
         let position = self.position(&line.item_id);
-        let (number, at) = self.identity(at, position);
+        // A transcript arrives after its speech; text that is typed does not end speech.
+        let spoken_at = if position.is_none() { self.speech_at.take() } else { None };
+        let (number, at) = self.identity(spoken_at.unwrap_or(at), position);
         let entry = TurnEntry {
             number,
             item_id: line.item_id.clone(),

@@ -63,14 +63,15 @@ fn write_end(model: &Model, text: Option<&Model>, to: &mut impl Write) -> io::Re
     writeln!(to, "{}", (strings.end.with_facts)(&end, &facts.join(strings.usage.separator)))
 }
 
-/// Returns the cost of a call and a conversation in writing together; none if nothing was billed.
+/// Returns the cost of a call and a conversation in writing together; none if none is known.
 fn total_cost(call: &Model, text: &Model) -> Option<String> {
     let usages: Vec<_> = [call, text].into_iter().filter_map(|model| model.usage.as_ref()).collect();
     let mut total = (*usages.first()?).clone();
     total.total_usd = usages.iter().map(|usage| usage.total_usd).sum();
     total.unpriced = usages.iter().map(|usage| usage.unpriced).sum();
     let strings = call.strings();
-    wording::cost(strings, &total).map(|cost| (strings.modes.with_text)(&cost))
+    let cost = wording::cost(strings, &total).filter(|_| total.total_usd > 0.0)?;
+    Some((strings.modes.with_text)(&cost))
 }
 
 /// Returns an entry as a labelled line of at most `columns`.
@@ -127,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::events::response::Usage;
-    use crate::session::io::{Notice, UsageReport};
+    use crate::session::io::{ConnectionState, Notice, Ready, UsageReport};
     use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost};
     use crate::ui::model::CallInfo;
 
@@ -183,6 +184,30 @@ mod tests {
         let mut written = Vec::new();
         write(&model, None, 60, &mut written).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), "conversation ended (1234 tokens, $0.0125)\n");
+    }
+
+    #[test]
+    fn the_end_of_a_call_adds_up_both_modes() {
+        let ended = |text_only, total_usd, tokens| {
+            let mut model = Model::new(CallInfo { text_only, ..CallInfo::default() });
+            let total = Usage { total_tokens: Some(tokens), ..Usage::default() };
+            let (last, usd, unpriced, transcribed_seconds, unknown) = (None, None, 0, 0.0, 0);
+            let report = UsageReport { last, total, usd, total_usd, unpriced, transcribed_seconds, unknown };
+            let seconds = Duration::from_secs;
+            model.apply(seconds(1), &Notice::Ready(Ready::default()));
+            model.apply(seconds(2), &Notice::Usage(Box::new(report)));
+            model.apply(seconds(31), &Notice::Connection(ConnectionState::Disconnected));
+            model.apply(seconds(40), &Notice::Ready(Ready::default()));
+            model.apply(seconds(61), &Notice::End(EndReason::User));
+            model
+        };
+        let mut written = Vec::new();
+        write(&ended(false, 0.25, 900), Some(&ended(true, 0.0125, 100)), 60, &mut written).unwrap();
+        assert_snapshot!(String::from_utf8(written).unwrap(), @r"
+        conversation ended (00:51, 100 tokens, $0.0125)
+
+        call ended (00:51, 900 tokens, $0.2500, with the text $0.2625)
+        ");
     }
 
     #[test]

@@ -227,12 +227,13 @@ fn microphone(scene: &ScreenState) -> Option<(&'static str, Style)> {
     let model = scene.model;
     let words = &model.strings().header;
     if model.info.text_only {
-        return scene.other.filter(|call| call.connection != ConnectionState::Disconnected).map(|call| {
-            match call.muted {
-                true => (words.muted, scene.theme.muted),
-                false => (words.live, scene.theme.live),
-            }
-        });
+        return scene.other.filter(|call| call.connection != ConnectionState::Disconnected).map(
+            |call| match (call.muted, call.is_open) {
+                (true, _) => (words.muted, scene.theme.muted),
+                (false, true) => (words.live, scene.theme.live),
+                (false, false) => (words.microphone_off, scene.theme.dim),
+            },
+        );
     }
     // With manual turns, nothing is sent between turns.
     let is_open = !model.info.manual_turns || model.turn == TurnState::User;

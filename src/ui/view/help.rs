@@ -83,9 +83,9 @@ fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
     }
     let words = &scene.model.strings().help;
     let mode_words = &scene.model.strings().modes;
-    let modes = [("F6, Ctrl-G", mode_words.switch), ("F7, Ctrl-S", mode_words.switch_call)];
-    let modes = modes.into_iter().filter(|_| scene.model.info.has_modes);
-    let clear = [("F8, F8", mode_words.clear)];
+    let has_modes = scene.model.info.has_modes;
+    let modes = [("F6; F7", mode_words.keys)].into_iter().filter(|_| has_modes);
+    let clear = [("F8, F8", mode_words.clear)].into_iter().filter(|_| has_modes || text_only);
     let keys: Vec<_> = match (scene.model.info.captions, text_only) {
         (true, _) => captions_keys(words).into(),
         (false, true) => {

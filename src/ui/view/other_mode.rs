@@ -15,6 +15,8 @@ pub struct OtherMode {
     pub turn: TurnState,
     /// Whether its microphone is muted.
     pub muted: bool,
+    /// Whether what the microphone hears is sent, unless it is muted.
+    pub is_open: bool,
     /// Whether something was added since it was shown.
     pub is_unread: bool,
 }
@@ -23,7 +25,9 @@ impl OtherMode {
     /// Returns the status of a session.
     pub fn new(model: &Model, is_unread: bool) -> Self {
         let Model { connection, turn, muted, .. } = *model;
-        Self { text_only: model.info.text_only, connection, turn, muted, is_unread }
+        // With manual turns, nothing is sent between turns.
+        let is_open = model.can_speak && (!model.info.manual_turns || turn == TurnState::User);
+        Self { text_only: model.info.text_only, connection, turn, muted, is_open, is_unread }
     }
 }
 
@@ -56,14 +60,10 @@ pub(super) fn long(words: &ModeStrings, other: OtherMode) -> String {
     (words.other)(mode(words, other), state) + if other.is_unread { words.news } else { "" }
 }
 
-/// Returns the same in a few columns.
+/// Returns the same in fewer columns.
 pub(super) fn short(words: &ModeStrings, other: OtherMode) -> String {
-    let is_open = other.connection == ConnectionState::Live;
-    match (is_open, other.is_unread) {
-        (_, true) => format!("{}+", mode(words, other)),
-        (true, false) => mode(words, other).to_owned(),
-        (false, false) => (words.other)(mode(words, other), words.off),
-    }
+    let state = if other.connection == ConnectionState::Live { words.open } else { words.off };
+    (words.other)(mode(words, other), state) + if other.is_unread { "+" } else { "" }
 }
 
 fn mode(words: &ModeStrings, other: OtherMode) -> &'static str {

@@ -41,9 +41,6 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     if is_end(key, editor) {
         return Some(UserCommand::HangUp(EndReason::User));
     }
-    if let Some(command) = modes::command(key, model, editor) {
-        return command;
-    }
     if let Some(at) = editor.picker {
         return handle_picker(key, at, model, editor);
     }
@@ -54,6 +51,9 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     }
     if model.info.captions {
         return captions::command(key, model, editor);
+    }
+    if let Some(command) = modes::command(key, model, editor) {
+        return command;
     }
     if editor.history.query().is_some() && search_key(key, editor) {
         return None;

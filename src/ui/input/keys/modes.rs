@@ -51,3 +51,78 @@ fn meaning(key: &KeyEvent, model: &Model, editor: &Editor) -> Option<ModeKey> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::session::io::ConnectionState;
+    use crate::ui::input::keys;
+    use crate::ui::model::CallInfo;
+
+    const PLAIN: KeyModifiers = KeyModifiers::NONE;
+    const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+
+    fn model(text_only: bool, has_modes: bool) -> Model {
+        Model::new(CallInfo { text_only, has_modes, ..CallInfo::default() })
+    }
+
+    fn press(
+        code: KeyCode,
+        modifiers: KeyModifiers,
+        model: &Model,
+        editor: &mut Editor,
+    ) -> Option<UserCommand> {
+        keys::command(Duration::ZERO, &KeyEvent::new(code, modifiers), model, editor)
+    }
+
+    #[test]
+    fn every_terminal_can_switch_the_mode_and_hang_up() {
+        for text_only in [false, true] {
+            for (code, modifiers) in [(KeyCode::F(6), PLAIN), (KeyCode::Char('g'), CONTROL)] {
+                let mut editor = Editor::default();
+                assert_eq!(press(code, modifiers, &model(text_only, true), &mut editor), None);
+                assert!(editor.switch_mode && editor.is_empty());
+            }
+            for (code, modifiers) in [(KeyCode::F(7), PLAIN), (KeyCode::Char('s'), CONTROL)] {
+                let command = press(code, modifiers, &model(text_only, true), &mut Editor::default());
+                assert_eq!(command, Some(UserCommand::SwitchCall));
+            }
+        }
+        let mut editor = Editor::default();
+        for code in [KeyCode::F(6), KeyCode::F(7)] {
+            assert_eq!(press(code, PLAIN, &model(true, false), &mut editor), None, "there is one mode");
+        }
+        assert!(!editor.switch_mode);
+    }
+
+    #[test]
+    fn a_held_key_hangs_up_once() {
+        let repeat = KeyEvent::new_with_kind(KeyCode::F(7), PLAIN, KeyEventKind::Repeat);
+        let command = keys::command(Duration::ZERO, &repeat, &model(false, true), &mut Editor::default());
+        assert_eq!(command, None);
+    }
+
+    #[test]
+    fn two_presses_in_a_row_clear() {
+        let (mut editor, model) = (Editor::default(), model(true, false));
+        assert_eq!(press(KeyCode::F(8), PLAIN, &model, &mut editor), None);
+        assert!(editor.note.as_deref().is_some_and(|note| note.contains("F8")));
+        press(KeyCode::Char('x'), PLAIN, &model, &mut editor);
+        assert_eq!(press(KeyCode::F(8), PLAIN, &model, &mut editor), None, "another key was pressed");
+        assert_eq!(press(KeyCode::F(8), PLAIN, &model, &mut editor), Some(UserCommand::Clear));
+    }
+
+    #[test]
+    fn a_text_between_calls_stays_in_the_editor() {
+        let (mut editor, mut model) = (Editor::default(), model(false, true));
+        model.connection = ConnectionState::Disconnected;
+        editor.insert("hello");
+        assert_eq!(press(KeyCode::Enter, PLAIN, &model, &mut editor), None);
+        assert_eq!(editor.area.text(), "hello");
+        assert!(editor.note.as_deref().is_some_and(|note| note.contains("F7")));
+        editor.area.set("/call");
+        assert_eq!(press(KeyCode::Enter, PLAIN, &model, &mut editor), Some(UserCommand::SwitchCall));
+    }
+}

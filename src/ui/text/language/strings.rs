@@ -144,7 +144,7 @@ strings! {
     /// The two modes of a call's screen.
     ModeStrings {
         call, text, hang_up, no_call, not_connected, off, connecting, answering, open, news, no_call_note,
-        clear_announced, switch, switch_call, clear,
+        clear_announced, keys, clear,
     } { other(&str, &str), press_to_call(&str), with_text(&str) }
 
     /// The start screen.

@@ -245,7 +245,7 @@ impl ConversationLayout {
         let blank = gap.min(range.end) - gap.min(range.start);
         let mut rows = vec![Line::default(); blank];
         let entry = &scene.model.entries[index];
-        let start = scene.model.ready_at.unwrap_or_default();
+        let start = scene.model.began_at.unwrap_or_default();
         let clock = wording::minutes(entry.at.saturating_sub(start));
         let (columns, frame) = (self.columns, self.frame);
         let words = &scene.model.strings().conversation;
