@@ -159,7 +159,15 @@ mod tests {
 
     #[test]
     fn subtitles_have_the_times_of_the_call_and_what_was_heard() {
-        insta::assert_snapshot!(exported(ExportFormat::Subtitles(Format::Srt)), @"");
+        insta::assert_snapshot!(exported(ExportFormat::Subtitles(Format::Srt)), @r"
+        1
+        00:00:00,969 --> 00:00:02,569
+        You: Count to four. You: fake
+
+        2
+        00:00:02,569 --> 00:00:03,718
+        Assistant: One, two,
+        ");
         assert!(exported(ExportFormat::Subtitles(Format::Vtt)).starts_with("WEBVTT\n\n00:00:00.969 --> "));
     }
 
