@@ -75,7 +75,8 @@ fn no_english_words_are_left_in_chinese() {
 #[test]
 fn each_chinese_text_is_in_its_own_script() {
     for (name, text) in UiLanguage::Traditional.strings().texts() {
-        assert_eq!(hanconv::s2tw(&text), text, "{name}");
+        // Both ways to write an echo are usual.
+        assert_eq!(hanconv::s2tw(&text).replace("迴音", "回音"), text, "{name}");
     }
     for (name, text) in UiLanguage::Simplified.strings().texts() {
         assert_eq!(hanconv::t2s(&text), text, "{name}");
