@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Clear;
 
+use crate::keys::action::Action;
 use crate::markdown::wrap::{width, wrap};
 use crate::session::io::ConnectionState;
 use crate::ui::input::editor::DrawResult;
@@ -275,11 +276,12 @@ impl ConversationLayout {
 fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let model = scene.model;
     let words = &model.strings().conversation;
+    let talk = scene.editor.key_label(Action::Talk);
     let text: Cow<'_, str> = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
         (ConnectionState::Live, true) if model.info.manual_turns => {
             match scene.editor.push_to_talk.release_events() {
-                ReleaseEvents::Supported => (words.hold_to_speak)("Space").into(),
-                ReleaseEvents::Unsupported => (words.press_to_speak)("Space").into(),
+                ReleaseEvents::Supported => (words.hold_to_speak)(&talk).into(),
+                ReleaseEvents::Unsupported => (words.press_to_speak)(&talk).into(),
             }
         }
         (ConnectionState::Live, true) if model.info.text_only => words.type_and_press_enter.into(),
