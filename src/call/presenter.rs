@@ -250,6 +250,7 @@ impl Presenter {
                         now
                     }),
                     theme: theme::theme(display),
+                    keys: Arc::clone(&display.keys),
                     history: questions.read(),
                     record: Box::new(move |text| questions.record(text)),
                     edit: text_editor::edit_text,

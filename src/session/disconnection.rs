@@ -45,7 +45,7 @@ impl Session {
         self.turns.abandon_flush();
         self.silence_and_close_lines(now);
         self.conversation.cancel_pending_reply();
-        self.turns.hang_up(&mut self.outputs);
+        self.turns.hang_up(&self.plan, &mut self.outputs);
         self.connection.disconnect();
         self.outputs.push(Output::Disconnect);
         if self.plan.mode == Mode::Talk {

@@ -1,6 +1,7 @@
 //! Resolves flags and sources to the settings in force.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::audio::api::{DeviceRequest, Volume};
 use crate::audio::options::{AudioSink, AudioSource};
@@ -121,7 +122,9 @@ impl ResolvedSettings {
         let plain = self.in_force.is_true(Setting::Plain) && !args.json;
         let theme = self.in_force.choice(Setting::Theme).unwrap_or_default();
         let ui_lang = self.in_force.choice(Setting::UiLang).unwrap_or_default();
-        DisplayArgs { plain, theme, ui_lang, calm: self.in_force.is_true(Setting::Calm), ..args.clone() }
+        let calm = self.in_force.is_true(Setting::Calm);
+        let keys = Arc::clone(&self.sources.user.keys.bindings);
+        DisplayArgs { plain, theme, ui_lang, keys, calm, ..args.clone() }
     }
 }
 

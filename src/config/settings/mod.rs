@@ -127,8 +127,8 @@ settings! {
     Instructions = general("instructions", Text, "Instructions for the model")
         .flag(Endpoint, "--instructions <TEXT>").short('s').alias("system").variable("RTVOICE_INSTRUCTIONS").example("Answer briefly.");
     Lang = general("lang", Text, "Language of your speech, such as en or zh-TW")
-        .note("auto lets the endpoint detect it.")
-        .flag(Endpoint, "--lang <CODE>").variable("RTVOICE_LANG").example("en");
+        .note("Several, as de,en or by repeating the flag, if you switch between them; auto lets the endpoint detect it.")
+        .flag(Endpoint, "--lang <CODE>").repeatable().variable("RTVOICE_LANG").example("en");
     Input = general("input", Text, "Microphone name, audio file, - (stdin) or null")
         .note("default is the system's microphone.")
         .flag(Input, "--input <INPUT>").default("default");

@@ -1,5 +1,9 @@
 //! The state of the screen that the session does not know: the text being typed, scrolling, overlays.
 
+use std::sync::Arc;
+
+use crate::keys::action::Action;
+use crate::keys::bindings::KeyBindings;
 use crate::ui::input::ctrl_c::CtrlCPresses;
 use crate::ui::input::push_to_talk::PushToTalkKey;
 use crate::ui::input::recall::QuestionHistory;
@@ -64,8 +68,12 @@ pub struct Editor {
     pub find: Option<ConversationSearch>,
     /// What the help shows.
     pub help_page: HelpPage,
-    /// Whether the list of keys is shown.
+    /// Whether the help is shown.
     pub help: bool,
+    /// What is typed in the help; only rows with it are shown.
+    pub help_filter: String,
+    /// The selected row of the help.
+    pub help_selected: usize,
     /// The selected row of the list of devices, while that is shown.
     pub picker: Option<usize>,
     /// Lines of the conversation below the visible ones.
@@ -88,6 +96,8 @@ pub struct Editor {
     pub push_to_talk: PushToTalkKey,
     /// Language of the notes.
     pub language: UiLanguage,
+    /// Keys of the actions.
+    pub keys: Arc<KeyBindings>,
 }
 
 impl Editor {
@@ -106,9 +116,15 @@ impl Editor {
         (self.help, self.picker) = (false, None);
     }
 
+    /// Returns the first key of an action; empty if it has none.
+    pub fn key_label(&self, action: Action) -> String {
+        self.keys.label(action).unwrap_or_default()
+    }
+
     /// Shows a help page.
     pub fn show_help(&mut self, page: HelpPage) {
         (self.help, self.help_page) = (true, page);
+        (self.help_filter, self.help_selected) = (String::new(), 0);
     }
 
     /// Takes the results of a drawing that the next keys need.
@@ -203,7 +219,8 @@ impl Editor {
         let query = self.history.query().unwrap_or_default();
         let notes = self.notes();
         let missing = if found.is_none() && !query.is_empty() { notes.no_more_matches } else { "" };
-        self.note = Some(format!("{}{missing}   {}", (notes.searching)(query), notes.search_keys));
+        let keys = (notes.search_keys)(&self.key_label(Action::SearchTexts));
+        self.note = Some(format!("{}{missing}   {keys}", (notes.searching)(query)));
         if let Some(text) = found {
             self.area.set(&text);
         }

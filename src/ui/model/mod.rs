@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus, Volume};
+use crate::keys::action::KeyContext;
 use crate::session::io::delay::DelayReport;
 use crate::session::io::{
     AssistantLine, ConnectionState, EndReason, Notice, Ready, Removal, TurnState, UsageReport, UserUtterance,
@@ -316,6 +317,16 @@ impl Model {
     /// Returns the texts of the interface.
     pub fn strings(&self) -> &'static Strings {
         self.info.language.strings()
+    }
+
+    /// Returns which keys act.
+    pub fn key_context(&self) -> KeyContext {
+        match &self.info {
+            CallInfo { captions: true, .. } => KeyContext::Captions,
+            CallInfo { text_only: true, .. } => KeyContext::Chat,
+            CallInfo { manual_turns: true, .. } => KeyContext::ManualCall,
+            CallInfo { .. } => KeyContext::Call,
+        }
     }
 
     /// Returns how many entries were ever added.

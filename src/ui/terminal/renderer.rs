@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -118,10 +119,14 @@ impl<'a> Renderer<'a> {
         let model = setup.pane.model.borrow().clone();
         let other = setup.other.take().map(|pane| HiddenPane::new(pane, &history));
         Ok(Self {
-            setup,
             guard,
             terminal: Terminal::new(backend)?,
-            editor: Editor { history, language: model.info.language, ..Editor::default() },
+            editor: Editor {
+                history,
+                language: model.info.language,
+                keys: Arc::clone(&setup.keys),
+                ..Editor::default()
+            },
             model,
             other,
             conversation: ConversationLayout::default(),
@@ -132,6 +137,7 @@ impl<'a> Renderer<'a> {
             keys: None,
             waiting: VecDeque::new(),
             is_disconnected: false,
+            setup,
         })
     }
 
@@ -308,7 +314,7 @@ impl<'a> Renderer<'a> {
                     self.editor.repaint = true;
                 }
                 let edited = self.perform_requests();
-                if keys::lends_terminal(&key) {
+                if keys::lends_terminal(&key, &self.setup.keys) {
                     // The reader ends with the screen.
                     let _ = events.resume.send(());
                 }

@@ -18,9 +18,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::keys::action::{Action, KeyContext};
 use crate::markdown::wrap::width;
 use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::input::editor::DrawResult;
+use crate::ui::input::help::key_label;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::text::wording;
 use crate::ui::view::conversation::ConversationLayout;
@@ -79,7 +81,7 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let mut line = Line::default();
     let mut used = 0;
     for (key, action) in hints(scene) {
-        used += width(key) + width(action) + 3;
+        used += width(&key) + width(action) + 3;
         if used > usize::from(area.width) {
             break;
         }
@@ -99,48 +101,17 @@ fn is_between_calls(scene: &ScreenState) -> bool {
 }
 
 /// Returns the key hints, the most important first.
-fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
+fn hints(scene: &ScreenState) -> Vec<(String, &'static str)> {
     let model = scene.model;
     let words = &model.strings().hints;
     let mode_words = &model.strings().modes;
-    let call = ("F7", if is_between_calls(scene) { mode_words.call } else { mode_words.hang_up });
-    if model.info.text_only && model.info.has_modes {
-        let [leave, help] = [("Ctrl-D", words.leave), ("F1", words.help)];
-        let [stop, send] = [("Esc", words.stop), ("Enter", words.send)];
-        return [leave, help, ("F6", mode_words.call), stop, call, send];
-    }
-    if model.info.text_only {
-        return [
-            ("Ctrl-D", words.leave),
-            ("F1", words.help),
-            ("Esc", words.stop),
-            ("Enter", words.send),
-            ("Alt-Enter", words.new_line),
-            ("/", words.commands),
-        ];
-    }
-    let mute = if model.muted { words.unmute } else { words.mute };
-    if model.info.captions {
-        let scroll = ("PgUp", words.scroll);
-        return [
-            ("Ctrl-C", words.end),
-            ("M", words.mark),
-            ("Space", mute),
-            ("F1", words.help),
-            scroll,
-            ("F2", words.microphone),
-        ];
-    }
-    let mute = ("Ctrl-T", mute);
-    let [first, second] = [("Ctrl-C", words.end), ("F1", words.help)];
-    let [stop, send] = [("Esc", words.stop), ("Enter", words.send)];
-    let text = ("F6", mode_words.text);
-    if !model.info.manual_turns && model.info.has_modes {
-        return [first, second, mute, call, text, stop];
-    }
-    if !model.info.manual_turns {
-        return [first, second, mute, stop, ("PgUp", words.scroll), send];
-    }
+    let mute = (Action::Mute, if model.muted { words.unmute } else { words.mute });
+    let [help, stop, send] =
+        [(Action::Help, words.help), (Action::Stop, words.stop), (Action::Send, words.send)];
+    let [end, scroll] = [(Action::End, words.end), (Action::ScrollPageUp, words.scroll)];
+    let call =
+        (Action::SwitchCall, if is_between_calls(scene) { mode_words.call } else { mode_words.hang_up });
+    let mode = (Action::SwitchMode, if model.info.text_only { mode_words.call } else { mode_words.text });
     let turn = match (scene.editor.push_to_talk.release_events(), model.turn) {
         (ReleaseEvents::Supported, TurnState::User) => words.release_to_end,
         (ReleaseEvents::Supported, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
@@ -151,11 +122,21 @@ fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
             words.speak
         }
     };
-    let turn = ("Space", turn);
-    if model.info.has_modes {
-        return [first, second, turn, call, text, mute];
-    }
-    [first, second, turn, mute, stop, send]
+    let hints = match (model.key_context(), model.info.has_modes) {
+        (KeyContext::Call, true) => [end, help, mute, call, mode, stop],
+        (KeyContext::ManualCall, true) => [end, help, (Action::Talk, turn), call, mode, mute],
+        (KeyContext::Chat, true) => [(Action::Leave, words.leave), help, mode, stop, call, send],
+        (KeyContext::Call, false) => [end, help, mute, stop, scroll, send],
+        (KeyContext::ManualCall, false) => [end, help, (Action::Talk, turn), mute, stop, send],
+        (KeyContext::Chat, false) => {
+            [(Action::Leave, words.leave), help, stop, send, (Action::NewLine, words.new_line), scroll]
+        }
+        (KeyContext::Captions, _) => {
+            [end, (Action::Mark, words.mark), mute, help, scroll, (Action::Devices, words.microphone)]
+        }
+    };
+    let hints = hints.into_iter();
+    hints.filter_map(|(action, word)| Some((key_label(model, scene.editor, action)?, word))).collect()
 }
 
 #[cfg(test)]

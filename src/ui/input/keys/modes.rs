@@ -1,60 +1,50 @@
-//! Keys of the two modes of a call: the other mode, hang up and call again, clear.
+//! The two modes of a call: go to the other one, hang up and call again, clear.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-
+use crate::keys::action::Action;
 use crate::session::io::UserCommand;
 use crate::ui::input::editor::Editor;
 use crate::ui::model::Model;
 
-/// Effect of a key.
-enum ModeKey {
-    /// Show the other mode.
-    Switch,
-    /// Hang up, or call again.
-    Call,
-    /// Clear the conversation; the first press only announces it.
-    Clear,
+/// Shows the other mode.
+pub(super) fn switch_mode(model: &Model, editor: &mut Editor) {
+    if has_modes(Action::SwitchMode, model, editor) {
+        editor.switch_mode = true;
+    }
 }
 
-/// Handles one key; none for other keys, else its command, if any.
-pub(super) fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Option<UserCommand>> {
-    let clears = std::mem::take(&mut editor.clears_next);
-    let meaning = meaning(key, model, editor)?;
-    // A held key acts once.
-    if key.kind == KeyEventKind::Repeat {
-        editor.clears_next = clears;
-        return Some(None);
-    }
-    match meaning {
-        ModeKey::Switch => editor.switch_mode = true,
-        ModeKey::Call => return Some(Some(UserCommand::SwitchCall)),
-        ModeKey::Clear if clears => return Some(Some(UserCommand::Clear)),
-        ModeKey::Clear => {
-            editor.clears_next = true;
-            editor.note = Some(model.strings().modes.clear_announced.to_owned());
-        }
-    }
-    Some(None)
+/// Hangs up, or calls again.
+pub(super) fn switch_call(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    has_modes(Action::SwitchCall, model, editor).then_some(UserCommand::SwitchCall)
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn meaning(key: &KeyEvent, model: &Model, editor: &Editor) -> Option<ModeKey> {
-    let control = |wanted| key.modifiers == KeyModifiers::CONTROL && super::letter(key) == Some(wanted);
-    match key.code {
-        KeyCode::F(8) if !model.info.captions => Some(ModeKey::Clear),
-        _ if !model.info.has_modes => None,
-        KeyCode::F(6) => Some(ModeKey::Switch),
-        KeyCode::F(7) => Some(ModeKey::Call),
-        // While sent texts are searched, this key ends the search.
-        _ if control('g') && editor.history.query().is_none() => Some(ModeKey::Switch),
-        _ if control('s') => Some(ModeKey::Call),
-        _ => None,
+/// Mutes or unmutes the call next to a conversation in writing.
+pub(super) fn mute_call(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    has_modes(Action::MuteCall, model, editor).then(|| UserCommand::SetMuted(!model.muted))
+}
+
+/// Clears the conversation; the first press only announces it.
+pub(super) fn clear(is_announced: bool, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    if is_announced {
+        return Some(UserCommand::Clear);
     }
+    editor.clears_next = true;
+    editor.note = Some((model.strings().modes.clear_announced)(&editor.key_label(Action::Clear)));
+    None
+}
+
+/// Returns whether the screen has two modes, and says so if it has not.
+fn has_modes(action: Action, model: &Model, editor: &mut Editor) -> bool {
+    if !model.info.has_modes {
+        editor.note = Some((model.strings().commands.needs_modes)(&editor.key_label(action)));
+    }
+    model.info.has_modes
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
     use super::*;
     use crate::session::io::ConnectionState;
@@ -95,6 +85,14 @@ mod tests {
             assert_eq!(press(code, PLAIN, &model(true, false), &mut editor), None, "there is one mode");
         }
         assert!(!editor.switch_mode);
+    }
+
+    #[test]
+    fn the_microphone_of_the_call_is_muted_in_the_text_mode_too() {
+        let mut editor = Editor::default();
+        let muted = press(KeyCode::Char('t'), CONTROL, &model(true, true), &mut editor);
+        assert_eq!(muted, Some(UserCommand::SetMuted(true)));
+        assert_eq!(press(KeyCode::Char('t'), CONTROL, &model(true, false), &mut editor), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Enter and Tab: sends the text, carries out a command, or completes a name.
 
+use crate::keys::action::Action;
 use crate::session::io::{ConnectionState, UserCommand};
 use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
@@ -20,7 +21,9 @@ fn is_between_calls(model: &Model) -> bool {
 pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match slash::parse(&editor.area.text(), context(model)) {
         Ok(SubmittedText::Message(_)) if is_between_calls(model) => {
-            editor.note = Some(model.strings().modes.no_call_note.to_owned());
+            let [call, mode] =
+                [Action::SwitchCall, Action::SwitchMode].map(|action| editor.key_label(action));
+            editor.note = Some((model.strings().modes.no_call_note)(&call, &mode));
             None
         }
         Ok(SubmittedText::Message(message)) => {

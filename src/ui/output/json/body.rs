@@ -23,6 +23,13 @@ pub(super) enum LineText {
     Whole { text: String },
 }
 
+/// A token of a caption.
+#[derive(Serialize)]
+pub(super) struct TokenProbability {
+    pub(super) token: String,
+    pub(super) logprob: f64,
+}
+
 /// Fields after `type` and `at_ms`; `null` if unknown.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -48,6 +55,8 @@ pub(super) enum JsonBody {
         #[serde(flatten)]
         text: LineText,
         r#final: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        logprobs: Vec<TokenProbability>,
     },
     Assistant {
         item_id: String,

@@ -1,5 +1,7 @@
 //! All texts of the interface that depend on its language. A language that lacks one does not compile.
 
+use crate::keys::action::Action;
+
 /// Declares a group of texts, and of functions that make texts of values.
 macro_rules! strings {
     ($(
@@ -44,6 +46,11 @@ macro_rules! samples {
 
 #[cfg(test)]
 samples! { u8 u32 u64 usize i32 }
+
+#[cfg(test)]
+impl Sample for Action {
+    const SAMPLE: Self = Self::Mute;
+}
 
 #[cfg(test)]
 impl Sample for &str {
@@ -105,11 +112,11 @@ strings! {
 
     /// Messages about typing, searching, copying and saving.
     NoteStrings {
-        hold_ended, text_cleared, leave_announced, no_speaker, find_needs_words, no_file, copied,
-        no_answer, no_code, too_long_to_copy, no_more_matches, search_keys, nothing_to_save,
+        hold_ended, no_speaker, find_needs_words, no_file, copied,
+        no_answer, no_code, too_long_to_copy, no_more_matches, nothing_to_save,
     } {
         error(&str), no_more_above(&str), not_in_conversation(&str), text_limit(usize, usize), searching(&str),
-        saved(&str),
+        saved(&str), text_cleared(&str), leave_announced(&str, &str), search_keys(&str),
     }
 
     /// Lines instead of a screen.
@@ -125,11 +132,9 @@ strings! {
 
     /// The help.
     HelpStrings {
-        keys, commands, close, end_captions, end_call, end_chat, leave, mark, mute, mute_on_empty_line,
-        hold_to_talk, press_to_talk, volume, stop, send, new_line, scroll, scroll_page, scroll_ends, recall,
-        search_sent, editor, complete, line_ends, delete_before, delete_after, undo, unfold, devices,
-        choose_microphone, redraw, help, help_on_empty_line,
-    } {}
+        keys, commands, hint, hint_filtered, none_found, call, text, window, hold_to_talk, press_to_talk,
+        choose_microphone, scroll, arrows, type_command,
+    } { action(Action) }
 
     /// The slash commands.
     CommandStrings {
@@ -143,9 +148,10 @@ strings! {
 
     /// The two modes of a call's screen.
     ModeStrings {
-        call, text, hang_up, no_call, not_connected, off, connecting, answering, open, news, no_call_note,
-        clear_announced, keys, clear,
-    } { other(&str, &str), press_to_call(&str), with_text(&str) }
+        call, text, hang_up, no_call, not_connected, off, connecting, answering, open, news,
+    } {
+        other(&str, &str), press_to_call(&str), with_text(&str), clear_announced(&str), no_call_note(&str, &str),
+    }
 
     /// The start screen.
     StartStrings {

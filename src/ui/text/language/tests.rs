@@ -6,9 +6,9 @@ use super::*;
 const SHARED: [&str; 1] = ["tokens_short"];
 
 /// Words in Chinese texts that are no English: names of keys, units, terms, and variables.
-const WORDS: [&str; 21] = [
-    "Alt", "C", "Ctrl", "D", "EDITOR", "Enter", "Esc", "F6", "F7", "F8", "J", "Markdown", "R", "Shift",
-    "VISUAL", "off", "p50", "p95", "tok", "token", "dB",
+const WORDS: [&str; 18] = [
+    "Alt", "C", "Ctrl", "D", "EDITOR", "Enter", "Esc", "J", "Markdown", "R", "Shift", "VISUAL", "off", "p50",
+    "p95", "tok", "token", "dB",
 ];
 
 #[test]
@@ -75,7 +75,9 @@ fn no_english_words_are_left_in_chinese() {
 #[test]
 fn each_chinese_text_is_in_its_own_script() {
     for (name, text) in UiLanguage::Traditional.strings().texts() {
-        assert_eq!(hanconv::s2tw(&text), text, "{name}");
+        // Of these words, two ways to write them are usual.
+        let converted = hanconv::s2tw(&text).replace("迴音", "回音").replace("遊標", "游標");
+        assert_eq!(converted, text, "{name}");
     }
     for (name, text) in UiLanguage::Simplified.strings().texts() {
         assert_eq!(hanconv::t2s(&text), text, "{name}");

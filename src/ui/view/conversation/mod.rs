@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Clear;
 
+use crate::keys::action::Action;
 use crate::markdown::wrap::{width, wrap};
 use crate::session::io::ConnectionState;
 use crate::ui::input::editor::DrawResult;
@@ -275,17 +276,20 @@ impl ConversationLayout {
 fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let model = scene.model;
     let words = &model.strings().conversation;
+    let talk = scene.editor.key_label(Action::Talk);
     let text: Cow<'_, str> = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
         (ConnectionState::Live, true) if model.info.manual_turns => {
             match scene.editor.push_to_talk.release_events() {
-                ReleaseEvents::Supported => (words.hold_to_speak)("Space").into(),
-                ReleaseEvents::Unsupported => (words.press_to_speak)("Space").into(),
+                ReleaseEvents::Supported => (words.hold_to_speak)(&talk).into(),
+                ReleaseEvents::Unsupported => (words.press_to_speak)(&talk).into(),
             }
         }
         (ConnectionState::Live, true) | (ConnectionState::Disconnected, _) if model.info.text_only => {
             words.type_and_press_enter.into()
         }
-        (ConnectionState::Disconnected, _) => (model.strings().modes.press_to_call)("F7").into(),
+        (ConnectionState::Disconnected, _) => {
+            (model.strings().modes.press_to_call)(&scene.editor.key_label(Action::SwitchCall)).into()
+        }
         (ConnectionState::Live, true) if model.info.captions => words.captions_appear.into(),
         (ConnectionState::Live, true) if model.info.demo => words.demo_speak_or_type.into(),
         (ConnectionState::Live, true) => words.speak_or_type.into(),

@@ -77,7 +77,9 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let you = format!(" {} ", if is_captions { words.microphone } else { words.you });
     let gap = if numbers > 0 { " " } else { "   " };
     let assistant = format!("{gap}{} ", words.assistant);
-    let fixed = u16::try_from(text_width(&you) + text_width(&assistant) + 1).unwrap_or(u16::MAX);
+    // The widest gap, and a space at the end.
+    let fixed = text_width(&you) + text_width(words.assistant) + 5;
+    let fixed = u16::try_from(fixed).unwrap_or(u16::MAX);
     let width = usize::from(area.width.saturating_sub(fixed + numbers) / 2).min(MAX_WIDTH);
     let mut spans = vec![Span::raw(you)];
     if scene.model.muted {
