@@ -364,8 +364,8 @@ impl Presenter {
         }
     }
 
-    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` says where
-    /// the conversation is kept, below what the screen leaves.
+    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` is the
+    /// file of the conversation, named below what the screen leaves.
     ///
     /// # Errors
     ///
@@ -383,9 +383,10 @@ impl Presenter {
                     Err(error) => return Err(screen_error(error)),
                 }
                 // The conversation stays in the terminal; write errors of a lost terminal are ignored.
-                let _ = summary::write(&model.borrow(), columns(), &mut io::stdout());
-                if let Some(kept) = kept {
-                    let _ = writeln!(io::stdout(), "{}", one_line(kept));
+                let model = model.borrow();
+                let _ = summary::write(&model, columns(), &mut io::stdout());
+                if let Some(path) = kept {
+                    let _ = writeln!(io::stdout(), "{}", (model.strings().notes.kept)(&one_line(path)));
                 }
                 Ok(())
             }

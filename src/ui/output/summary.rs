@@ -40,7 +40,7 @@ pub fn write(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<(
         match facts.collect::<Vec<_>>() {
             facts if facts.is_empty() => writeln!(to, "{end}")?,
             facts => {
-                writeln!(to, "{}", (strings.end.with_facts)(&end, &facts.join(strings.usage.separator)))?
+                writeln!(to, "{}", (strings.end.with_facts)(&end, &facts.join(strings.usage.separator)))?;
             }
         }
     }

@@ -222,7 +222,7 @@ fn the_help_lists_the_keys() {
     "│   Ctrl-A                          go to the start of the line                │"
     "│   Ctrl-E                          go to the end of the line                  │"
     "╰────────────────────────────────────────────────────────────────── ↓ 19 more ─╯"
-    " type to filter   ↑↓ move   Enter run   Esc close                               "
+    " type to filter   Enter run   Esc close   ↑↓ move                               "
     "#);
     assert_snapshot!(text((40, 10), &odd(), &editor), @r#"
     " answering            01:32 · DEMO MUTED"
@@ -234,7 +234,7 @@ fn the_help_lists_the_keys() {
     "  F2         choose the microphone or s…"
     "Conversation                            "
     "  Enter      send the text              "
-    " type to filter   ↑↓ move   Enter run  …"
+    " type to filter   Enter run   Esc close…"
     "#);
 }
 
