@@ -134,12 +134,32 @@ impl Declaration {
 
     /// Adds a flag that `-h` lists.
     pub const fn flag(self, group: FlagGroup, usage: &'static str) -> Self {
-        Self { flag: Some(Flag { group, usage, short: None, alias: None, is_common: true, is_repeatable: false }), ..self }
+        Self {
+            flag: Some(Flag {
+                group,
+                usage,
+                short: None,
+                alias: None,
+                is_common: true,
+                is_repeatable: false,
+            }),
+            ..self
+        }
     }
 
     /// Adds a flag that only `--help` lists.
     pub const fn rare_flag(self, group: FlagGroup, usage: &'static str) -> Self {
-        Self { flag: Some(Flag { group, usage, short: None, alias: None, is_common: false, is_repeatable: false }), ..self }
+        Self {
+            flag: Some(Flag {
+                group,
+                usage,
+                short: None,
+                alias: None,
+                is_common: false,
+                is_repeatable: false,
+            }),
+            ..self
+        }
     }
 
     /// Gives the flag a short form.

@@ -129,7 +129,10 @@ fn log_probabilities_are_in_json_lines_on_request() {
     assert!(unknown.contains("gpt-transcribe is not known to report log probabilities\nhint: "), "{unknown}");
     let text = with("--transcription-model gpt-4o-transcribe --format srt").expect_code(2).stderr;
     assert!(text.contains("shown in JSON lines only\nhint: "), "{text}");
-    let plain = transcribe("talk.wav --transcription-model gpt-4o-transcribe --format jsonl").run().expect_code(0).text();
+    let plain = transcribe("talk.wav --transcription-model gpt-4o-transcribe --format jsonl")
+        .run()
+        .expect_code(0)
+        .text();
     assert!(!plain.contains("logprob"), "{plain}");
 }
 

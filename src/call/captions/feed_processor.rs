@@ -79,8 +79,13 @@ mod tests {
     use crate::audio::options::{EchoPolicy, ListenMode, ProcessingStep, SpeechRule};
     use crate::dsp::audio_file::read_clip;
 
-    const TURNS: Processing =
-        Processing { voice: ListenMode::Turns(SpeechRule { threshold: 0.5, silence: std::time::Duration::from_millis(500) }), ..Processing::NONE };
+    const TURNS: Processing = Processing {
+        voice: ListenMode::Turns(SpeechRule {
+            threshold: 0.5,
+            silence: std::time::Duration::from_millis(500),
+        }),
+        ..Processing::NONE
+    };
 
     #[test]
     fn audio_is_as_long_as_before_and_in_its_place_at_every_rate() {

@@ -49,7 +49,7 @@ pub(crate) fn captioning_kind(call: &ResolvedSettings) -> Result<SessionKind, Er
     }
 }
 
-/// What to request of the endpoint besides captions.
+/// What to request of the endpoint in addition to captions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct CaptionRequest {
     pub(crate) hints: TranscriptionHints,
@@ -125,7 +125,9 @@ impl TranscriptionHints {
         } else if !self.vocabulary.is_empty() {
             parts.push(self.vocabulary.join(", "));
         }
-        if let (true, Some(model)) = (parts.len() > requested && transcription.rejects_prompt(), &transcription.model) {
+        if let (true, Some(model)) =
+            (parts.len() > requested && transcription.rejects_prompt(), &transcription.model)
+        {
             return Err(Error::say(Kind::Usage, format!("{model} takes neither a prompt nor a vocabulary"))
                 .hint("leave out --prompt and --vocab, or choose another model: --model gpt-transcribe"));
         }
@@ -205,7 +207,8 @@ mod tests {
     #[test]
     fn several_languages_are_hints_in_the_prompt_of_a_model_with_one() {
         let prompt = |model, languages: &str| {
-            let hints = TranscriptionHints { languages: Some(languages.to_owned()), ..hints(Some("A talk."), &[]) };
+            let hints =
+                TranscriptionHints { languages: Some(languages.to_owned()), ..hints(Some("A talk."), &[]) };
             with(model, hints).unwrap().prompt.unwrap()
         };
         assert_eq!(prompt("gpt-4o-transcribe", "de,en-US"), "Languages: de, en\nA talk.");
@@ -222,7 +225,9 @@ mod tests {
         };
         assert_eq!(prompt("whisper-1", "zh-TW").as_deref(), Some("以下是繁體中文的字幕。"));
         assert_eq!(prompt("gpt-transcribe", "zh-Hans").as_deref(), Some("以下是简体中文的字幕。"));
-        for (model, language) in [("whisper-1", "zh"), ("gpt-realtime-whisper", "zh-TW"), ("unknown", "zh-TW")] {
+        for (model, language) in
+            [("whisper-1", "zh"), ("gpt-realtime-whisper", "zh-TW"), ("unknown", "zh-TW")]
+        {
             assert_eq!(prompt(model, language), None, "{model} {language}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::captions::cue::{Cue, Passage, Timing, Token, Turn};
+use crate::captions::cue::{CaptionToken, Cue, Passage, Timing, Turn};
 
 #[derive(Serialize)]
 struct TurnRecord<'a> {
@@ -87,7 +87,11 @@ fn turn(turn: &Turn) -> TurnRecord<'_> {
         speaker: turn.speaker.as_deref(),
         language: turn.language.as_deref(),
         timing: name(turn.timing),
-        logprobs: turn.tokens.iter().map(|Token { text, logprob }| Logprob { token: text, logprob: *logprob }).collect(),
+        logprobs: turn
+            .tokens
+            .iter()
+            .map(|CaptionToken { text, logprob }| Logprob { token: text, logprob: *logprob })
+            .collect(),
         is_final: true,
     }
 }

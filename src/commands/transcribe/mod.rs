@@ -19,7 +19,9 @@ use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
-use crate::call::setup::transcription::{CaptionRequest, TranscriptionHints, captioning_kind, chinese_script};
+use crate::call::setup::transcription::{
+    CaptionRequest, TranscriptionHints, captioning_kind, chinese_script,
+};
 use crate::call::signals::Signals;
 use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::stdin_is_piped;
@@ -51,7 +53,10 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let sources: Vec<&AudioSource> = inputs.iter().map(|(input, _)| input).collect();
     raw_input::check(&args.captions, &sources)?;
     let outputs = outputs::captions(&args.captions, &sources)?;
-    if args.captions.logprobs && !args.showing.json && outputs.iter().any(|output| output.format != Format::Jsonl) {
+    if args.captions.logprobs
+        && !args.showing.json
+        && outputs.iter().any(|output| output.format != Format::Jsonl)
+    {
         return Err(Error::say(Kind::Usage, "log probabilities are shown in JSON lines only")
             .hint("add --format jsonl, or --json for all events"));
     }

@@ -10,7 +10,8 @@ use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseStatus, StatusDetails, TokenDetails, Usage};
 use crate::protocol::events::server::{
-    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent, TokenLogprob, TranscriptionUsage,
+    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent, TokenLogprob,
+    TranscriptionUsage,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind, Voice};
 use crate::protocol::tests::pieces::{
@@ -129,9 +130,11 @@ fn transcription_body() -> BoxedStrategy<ServerBody> {
         .prop_map(|(token, logprob, bytes)| TokenLogprob { token, logprob, bytes });
     let kind = prop_oneof![
         text().prop_map(TranscriptSummary::Delta),
-        (text(), usage, vec(logprob, 0..3), vec(id(), 0..2)).prop_map(|(text, usage, logprobs, languages)| {
-            TranscriptSummary::Completed(text, usage, logprobs, languages)
-        }),
+        (text(), usage, vec(logprob, 0..3), vec(id(), 0..2)).prop_map(
+            |(text, usage, logprobs, languages)| {
+                TranscriptSummary::Completed(text, usage, logprobs, languages)
+            }
+        ),
         error(false).prop_map(TranscriptSummary::Failed),
         segment.prop_map(TranscriptSummary::Segment),
     ];

@@ -227,7 +227,8 @@ impl MediaTime {
 
     /// Returns how much speech was captured whose captions are not final.
     pub(crate) fn uncaptioned(&self) -> Duration {
-        self.rate.duration(self.speech.as_ref().map_or(0, |speech| speech.between(self.captioned, self.captured)))
+        self.rate
+            .duration(self.speech.as_ref().map_or(0, |speech| speech.between(self.captioned, self.captured)))
     }
 
     fn begin(&mut self, start: u64, source: TimeSource) {
@@ -271,7 +272,14 @@ struct SpeechLog {
 
 impl SpeechLog {
     fn new(rate: SampleRate) -> Self {
-        Self { rate, detector: VoiceActivityDetector::for_rate(rate), origin: 0, processed: 0, stretches: VecDeque::new(), heard: 0 }
+        Self {
+            rate,
+            detector: VoiceActivityDetector::for_rate(rate),
+            origin: 0,
+            processed: 0,
+            stretches: VecDeque::new(),
+            heard: 0,
+        }
     }
 
     fn begin_at(&mut self, start: u64) {

@@ -34,7 +34,8 @@ fn sent(begin: fn(&Talk, Format, Pace) -> World, pause: u64) -> (Duration, usize
         let cue: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
         Duration::from_millis(cue["start_ms"].as_u64().expect("it has a time"))
     });
-    let errors: Vec<Duration> = starts.zip(&talk.onsets).map(|(start, onset)| start.abs_diff(*onset)).collect();
+    let errors: Vec<Duration> =
+        starts.zip(&talk.onsets).map(|(start, onset)| start.abs_diff(*onset)).collect();
     assert!(errors.iter().all(|error| *error < Duration::from_millis(200)), "{errors:?}");
     (world.sent, errors.len())
 }

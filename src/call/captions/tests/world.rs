@@ -18,8 +18,8 @@ use crate::dsp::media_file::TrackSelection;
 use crate::dsp::resample::to_int;
 use crate::dsp::wav::WavWriter;
 use crate::protocol::close::CloseCause;
-use crate::protocol::events::client::ClientBody;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::events::client::ClientBody;
 use crate::protocol::settings::{AudioFormat, SessionKind, SessionSettings, Transcription};
 use crate::protocol::value::FieldUpdate;
 use crate::protocol::{decode, encode};
@@ -195,7 +195,10 @@ impl World {
             pace,
             processing: match &local_turns {
                 Some(turns) => Processing {
-                    voice: ListenMode::Turns(SpeechRule { threshold: turns.threshold, silence: turns.silence }),
+                    voice: ListenMode::Turns(SpeechRule {
+                        threshold: turns.threshold,
+                        silence: turns.silence,
+                    }),
                     ..Processing::NONE
                 },
                 None => Processing::NONE,

@@ -259,8 +259,7 @@ fn captions_without_turn_detection_are_refused_before_dialling() {
             Some("--eagerness has no effect with --vad local"),
         ),
     ] {
-        let refused =
-            plan::transcribe(&settings(file, line), CaptionRequest::default(), at_input_end).err();
+        let refused = plan::transcribe(&settings(file, line), CaptionRequest::default(), at_input_end).err();
         let message = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
         match expected {
             None => assert_eq!(message, None, "{line}"),

@@ -217,7 +217,8 @@ impl Machine {
             }
             let model = self.active.transcription().and_then(|captions| captions.model.clone());
             let usage = of_transcription(model.as_deref(), samples, &transcript);
-            let logprobs = if self.active.reports_logprobs() { certain_tokens(&transcript) } else { Vec::new() };
+            let logprobs =
+                if self.active.reports_logprobs() { certain_tokens(&transcript) } else { Vec::new() };
             self.emit(ServerBody::TranscriptionCompleted {
                 item_id,
                 content_index: Some(0),

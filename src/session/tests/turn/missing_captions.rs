@@ -46,7 +46,8 @@ fn a_long_silence_of_a_file_is_not_sent_and_counts_as_media_time() {
     assert!((1.0..=2.5).contains(&seconds), "{seconds} s of silence");
     let sent = 4_000 + (seconds * 1_000.0) as u64;
     // A turn that the server finds right after the last audio it got, which is a minute later in the file.
-    let event = |kind: &str, key: &str, at: u64| json!({"type": format!("input_audio_buffer.{kind}"), key: at});
+    let event =
+        |kind: &str, key: &str, at: u64| json!({"type": format!("input_audio_buffer.{kind}"), key: at});
     call.server(event("speech_started", "audio_start_ms", sent + 20));
     call.speak(sec(1));
     assert!(call.appended().len() > (seconds * 100.0) as usize + 100, "what precedes speech is sent, too");
@@ -55,10 +56,12 @@ fn a_long_silence_of_a_file_is_not_sent_and_counts_as_media_time() {
     completed(&mut call, "item_1", "First.");
     completed(&mut call, "item_3", "Third.");
     let spans = call.outputs.iter().filter_map(|output| match output {
-        Output::Show(Notice::User(line)) if line.text == "Third." => line.spoken.as_ref().map(|time| time.span),
+        Output::Show(Notice::User(line)) if line.text == "Third." => {
+            line.spoken.as_ref().map(|time| time.span)
+        }
         _ => None,
     });
-    let span = spans.last().expect("it has a caption");
+    let span = spans.collect::<Vec<_>>().pop().expect("it has a caption");
     assert!(span.end > ms(64_800) && span.end <= ms(65_000), "{span:?}");
     let mut live = TestCall::live(Plan { rewinds_input: false, ..plan });
     live.speak(sec(60));

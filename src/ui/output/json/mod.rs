@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::session::io::{Notice, UserUtterance};
 use crate::session::io::delay::Delays;
+use crate::session::io::{Notice, UserUtterance};
 use crate::ui::output::json::body::{JsonBody, LineText, TokenProbability, body, clean, kind, sanitized};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::json;

@@ -85,8 +85,13 @@ fn each_endpoint_gets_the_transcription_model_in_the_expected_place() {
 
 #[test]
 fn the_language_of_captions_is_sent_as_a_code_or_omitted() {
-    for (written, sent) in [("zh-TW", Some("zh")), ("en_US", Some("en")), ("auto", None), ("de", Some("de")), ("de,en", Some("de en"))]
-    {
+    for (written, sent) in [
+        ("zh-TW", Some("zh")),
+        ("en_US", Some("en")),
+        ("auto", None),
+        ("de", Some("de")),
+        ("de,en", Some("de en")),
+    ] {
         let case = TargetCase { key: ("OPENAI_API_KEY", "k"), flags: &[(Setting::Lang, written)], ..CASE };
         assert_eq!(models(&case).2.as_deref(), sent, "{written}");
     }
