@@ -186,10 +186,10 @@ mod tests {
         let mut progress = FileProgress::new("講座の録音と、その続きの長い名前.wav", Some(MINUTE * 60));
         after(&mut progress, 60, 6);
         progress.dollars = 0.104;
-        let line = progress.line(MINUTE * 2, MINUTE * 12, 79).expect("it is due");
+        let line = progress.line(MINUTE + INTERVAL, MINUTE * 6, 79).expect("it is due");
         assert!(line.ends_with(" min left  $0.10") && line.width() <= 79, "{line}");
         assert!(line.starts_with("講座の"), "{line}");
-        let narrow = progress.line(MINUTE * 3, MINUTE * 18, 30).expect("it is due");
+        let narrow = progress.line(MINUTE + INTERVAL * 2, MINUTE * 6, 30).expect("it is due");
         assert!(narrow.width() <= 30, "{narrow}");
     }
 
