@@ -33,7 +33,6 @@ use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
 use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
-use crate::ui::text::wrap::truncate;
 
 /// Limit for writing pending lines after a signal.
 const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
@@ -302,8 +301,7 @@ impl Presenter {
     /// Updates the progress.
     pub(crate) fn advance(&mut self, now: Duration, position: Duration) {
         let Self::Lines { console, progress: Some(progress), .. } = self else { return };
-        if let Some(line) = progress.line(now, position) {
-            let line = truncate(&line, columns().saturating_sub(1)).into_owned();
+        if let Some(line) = progress.line(now, position, columns().saturating_sub(1)) {
             let mut writer = console.progress();
             // A line that cannot be shown is replaced by the next.
             let _ = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
