@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let live =
         LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave(model.info.captions) };
-    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
+    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
     let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;
     let mut layout = ConversationLayout::default();
     let frame = terminal.draw(|frame| {
