@@ -24,9 +24,9 @@ use crate::error::{Error, Kind};
 use crate::files;
 use crate::net::endpoint::redaction::Redactor;
 use crate::net::endpoint::url::{self, EndpointUrl};
+use crate::protocol::price::Prices;
 use crate::protocol::settings::SessionKind;
 use crate::secret::Secret;
-use crate::session::metering::price::Prices;
 use crate::ui::text::json;
 use crate::ui::text::sanitize;
 

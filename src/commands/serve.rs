@@ -15,8 +15,8 @@ use crate::cli::Serve;
 use crate::config::built_in::{SERVE, SERVE_PORT};
 use crate::error::{Error, Kind};
 use crate::server::demo::faults::Faults;
-use crate::server::demo::http::origin::OriginError;
 use crate::server::demo::{self, EndpointOptions};
+use crate::server::http::origin::OriginError;
 use crate::session::io::{EndReason, UserCommand};
 
 /// Serves until a signal arrives; returns the exit code.

@@ -1,3 +1,4 @@
-//! Servers: the embedded demo endpoint.
+//! Servers: the embedded demo endpoint, and what it shares with others.
 
+pub mod http;
 pub mod demo;

@@ -6,13 +6,24 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::server::demo::EndpointOptions;
 use crate::server::demo::http::handshake::Upgrade;
-use crate::server::demo::http::socket::{Received, Socket};
 use crate::server::demo::ids::IdGenerator;
 use crate::server::demo::machine::{Machine, MachineAction, MachineInput, MachineSetup};
 use crate::server::demo::voice::speech::{self, SpeechTask};
+use crate::server::http::socket::{Received, Socket, SocketOptions};
+
+/// An append of 15 MiB is 20 MiB of base64; larger messages up to the limit are rejected by an error event. The
+/// largest message sent is a retrieved item with ten minutes of audio, 38 MB; an answer of five minutes sent
+/// at once is 19 MB.
+const SOCKET: SocketOptions = SocketOptions {
+    role: Role::Server,
+    message_bytes: 32 << 20,
+    unread_bytes: 48 << 20,
+    buffer_bytes: 16 << 10,
+};
 
 /// Interval of pings; real servers ping about every 20 s.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -25,7 +36,7 @@ pub(crate) async fn run<S>(stream: S, upgrade: Upgrade, options: &EndpointOption
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = Socket::new(stream, upgrade.tail).await;
+    let mut socket = Socket::new(stream, upgrade.tail, SOCKET).await;
     let mut machine = Machine::new(MachineSetup {
         peer: upgrade.peer,
         faults: options.faults.clone(),
@@ -134,7 +145,7 @@ where
                     return ConnectionEnd::Close(code, reason.to_owned());
                 }
                 // The answer to the client's close frame is sent when the queue is flushed.
-                Received::Closed => return ConnectionEnd::Gone,
+                Received::Closed(_) => return ConnectionEnd::Gone,
             },
             Some(speech) = speeches.next() => MachineInput::Synthesized(speech),
             () = sleep_until(deadline) => MachineInput::Tick,
