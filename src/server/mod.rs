@@ -1,4 +1,5 @@
-//! Servers: the embedded demo endpoint, and what it shares with others.
+//! Servers: the embedded demo endpoint, the relay, and what both share.
 
 pub mod http;
 pub mod demo;
+pub mod relay;

@@ -179,9 +179,10 @@ impl AllowList {
         if let Some(authority) = uri.authority() {
             self.allowed_host(authority.as_str())?;
         }
-        let page = Origin::new("http", host);
-        let allowed =
-            |value: &str| value.parse().is_ok_and(|origin| origin == page || self.origins.contains(&origin));
+        // Behind a TLS proxy the same host has pages of the other scheme.
+        let pages = ["http", "https"].map(|scheme| Origin::new(scheme, host.clone()));
+        let is_allowed = |origin| pages.contains(&origin) || self.origins.contains(&origin);
+        let allowed = |value: &str| value.parse().is_ok_and(is_allowed);
         let mut origins = headers.get_all(header::ORIGIN).iter();
         match (origins.next(), origins.next()) {
             (None, _) => Ok(()),
