@@ -46,3 +46,5 @@ mod sounding;
 #[cfg(unix)]
 mod losses;
 mod names;
+#[cfg(unix)]
+mod relay;

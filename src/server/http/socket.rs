@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::{Sink, Stream};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::coop::has_budget_remaining;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::error::Error as SocketError;
@@ -81,6 +83,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { inner, unread_limit, queue: VecDeque::new(), unread_bytes: 0, writing_bytes: 0, pong_bytes: 0 }
     }
 
+    /// Returns the number of bytes waiting for the stream.
+    pub(crate) fn backlog(&self) -> usize {
+        self.unread_bytes
+    }
+
+    /// Returns whether bytes were received since the last call: messages, pongs or parts of either.
+    pub(crate) fn take_received(&mut self) -> bool {
+        self.inner.get_mut().take_received()
+    }
+
     /// Queues a text message; fails if the queue is full.
     pub(crate) fn queue(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), SendQueueFull> {
         self.push(Message::Text(text.into()))
@@ -126,9 +138,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let _ = poll_fn(|context| self.poll_write(context)).await;
     }
 
-    /// Reads to the end of the connection and discards messages.
-    pub(crate) async fn read_to_end(&mut self) {
+    /// Closes the connection after everything queued; each of both steps may take as long as the limit.
+    pub(crate) async fn close(mut self, code: u16, reason: &str, limit: Duration) {
+        self.queue_close(code, reason);
+        // Write everything before reading: messages of a peer that does not read would accumulate again.
+        if timeout(limit, self.flush()).await.is_ok() {
+            let _ = timeout(limit, self.await_close()).await;
+        }
+    }
+
+    /// Waits for the peer's close frame and the end of the stream: closing a socket with unread bytes resets
+    /// it, and the peer may lose the close frame.
+    async fn await_close(mut self) {
         while let Received::Text(_) | Received::Binary = self.next().await {}
+        let mut stream = self.into_stream();
+        let _ = stream.shutdown().await;
+        let mut unread = vec![0; 16 << 10];
+        while let Ok(1..) = stream.read(&mut unread).await {}
     }
 
     /// Returns the stream.
@@ -221,7 +247,7 @@ fn cost(message: &Message) -> usize {
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt, SinkExt, StreamExt};
-    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{DuplexStream, duplex};
 
     use super::*;
 

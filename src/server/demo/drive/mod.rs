@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -50,12 +50,7 @@ where
             let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
         }
         ConnectionEnd::Close(code, reason) => {
-            socket.queue_close(code, &reason);
-            // Write everything before reading: messages of a client that does not read would accumulate
-            // again.
-            if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
-                let _ = timeout(CLOSE_TIMEOUT, await_close(socket)).await;
-            }
+            socket.close(code, &reason, CLOSE_TIMEOUT).await;
         }
         ConnectionEnd::Broken(text) => {
             if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
@@ -65,16 +60,6 @@ where
             }
         }
     }
-}
-
-/// Waits for the client's close frame and the end of the stream: closing a socket with unread bytes resets
-/// it, and the client may lose the close frame.
-async fn await_close<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) {
-    socket.read_to_end().await;
-    let mut stream = socket.into_stream();
-    let _ = stream.shutdown().await;
-    let mut unread = vec![0; 16 << 10];
-    while let Ok(1..) = stream.read(&mut unread).await {}
 }
 
 /// Returns the header of a text frame and half of its payload (RFC 6455, section 5.2).

@@ -38,7 +38,8 @@ pub enum RelayRoute {
 }
 
 impl RelayRoute {
-    fn at(path: &str) -> Option<Self> {
+    /// Returns the resource at a path.
+    pub fn at(path: &str) -> Option<Self> {
         Some(match path {
             "/" => Self::Index,
             "/health" => Self::Health,
@@ -123,7 +124,7 @@ impl TokenSet {
     fn find(&self, presented: &str) -> Option<usize> {
         let matches = |tag: &hmac::Tag| hmac::verify(&self.key, presented.as_bytes(), tag.as_ref()).is_ok();
         let found = self.tokens.iter().enumerate().filter(|(_, (_, tag))| matches(tag));
-        found.map(|(index, _)| index).last()
+        found.fold(None, |_, (index, _)| Some(index))
     }
 }
 
@@ -230,7 +231,7 @@ impl From<AdmissionLimit> for RelayRefusal {
     }
 }
 
-/// Answer to clients while the relay is ending.
+/// Returns the answer to clients while the relay is ending.
 pub fn draining() -> RelayRefusal {
     let message = "The relay is restarting; connect again.";
     RelayRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "relay_draining", message).retry_after(2)
@@ -241,14 +242,16 @@ pub fn draining() -> RelayRefusal {
 pub struct RelayState<'a> {
     /// Time since the relay started.
     pub now: Duration,
+    /// Limit group of the client's address.
+    pub address: IpAddr,
     /// Whether it takes no more calls.
     pub is_draining: bool,
     /// Calls in progress. The caller counts an admitted call.
     pub slots: &'a mut CallSlots,
 }
 
-/// Decides on a request; `address` is the limit group of the client.
-pub fn admit(rules: &AdmissionRules, request: &Parts, address: IpAddr, state: RelayState<'_>) -> Decision {
+/// Decides on a request.
+pub fn admit(rules: &AdmissionRules, request: &Parts, state: RelayState<'_>) -> Decision {
     let path = request.uri.path();
     let Some(route) = RelayRoute::at(path) else {
         let message = format!("There is no {path} here; clients connect to /v1/realtime.");
@@ -271,7 +274,7 @@ pub fn admit(rules: &AdmissionRules, request: &Parts, address: IpAddr, state: Re
     match check_host(rules, request) {
         Err(refusal) => Decision::Refuse(refusal),
         Ok(()) if !route.is_call() => Decision::Answer(route),
-        Ok(()) => match admit_call(rules, request, route, address, state) {
+        Ok(()) => match admit_call(rules, request, route, state) {
             Ok(call) => Decision::Call(call),
             Err(refusal) => Decision::Refuse(refusal),
         },
@@ -293,20 +296,19 @@ fn admit_call(
     rules: &AdmissionRules,
     request: &Parts,
     route: RelayRoute,
-    address: IpAddr,
-    state: RelayState<'_>,
+    mut state: RelayState<'_>,
 ) -> Result<AdmittedCall, RelayRefusal> {
     let is_upgrade = check_handshake(request)?;
-    let RelayState { now, is_draining, slots } = state;
     let subprotocols = header_words(&request.headers, &header::SEC_WEBSOCKET_PROTOCOL);
     let parameters = query(&request.uri);
     let presented = credentials(&request.headers, &subprotocols, &parameters)?;
-    let token = check_token(rules, presented.as_deref(), address, now, slots)?;
-    if is_draining {
+    let token = check_token(rules, presented.as_deref(), &mut state)?;
+    if state.is_draining {
         return Err(draining());
     }
     let model = model(rules, &parameters)?;
-    let transcribes = parameters.iter().any(|(name, value)| name == "intent" && value == "transcription");
+    let is_intent = |(name, value): &(String, String)| name == "intent" && value == "transcription";
+    let transcribes = route == RelayRoute::Realtime && parameters.iter().any(is_intent);
     if transcribes && !rules.transcribes {
         let message = "The relay's endpoint has no transcription sessions.";
         return Err(RelayRefusal::new(StatusCode::BAD_REQUEST, "no_transcription", message));
@@ -315,7 +317,7 @@ fn admit_call(
         let message = "This request would be admitted: connect with a WebSocket.";
         return Err(RelayRefusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", message));
     }
-    slots.check(now, token, address)?;
+    state.slots.check(state.now, token, state.address)?;
     let beta_header =
         header_text(&request.headers, "openai-beta").is_some_and(|text| text.contains("realtime"));
     let offers = |name: &str| subprotocols.iter().any(|word| word == name);
@@ -387,14 +389,13 @@ fn credentials(
 fn check_token(
     rules: &AdmissionRules,
     presented: Option<&str>,
-    address: IpAddr,
-    now: Duration,
-    slots: &mut CallSlots,
+    state: &mut RelayState<'_>,
 ) -> Result<Option<usize>, RelayRefusal> {
     if rules.tokens.is_empty() {
         return Ok(None);
     }
-    if slots.is_guessing(now, address) {
+    let RelayState { now, address, .. } = *state;
+    if state.slots.is_guessing(now, address) {
         return Err(AdmissionLimit::WrongTokens.into());
     }
     let Some(presented) = presented.filter(|token| !token.is_empty()) else {
@@ -403,7 +404,7 @@ fn check_token(
         return Err(RelayRefusal::new(StatusCode::UNAUTHORIZED, "missing_token", message));
     };
     rules.tokens.find(presented).map(Some).ok_or_else(|| {
-        slots.note_wrong_token(now, address);
+        state.slots.note_wrong_token(now, address);
         let message = "The relay does not know this token.";
         RelayRefusal::new(StatusCode::UNAUTHORIZED, "invalid_token", message)
     })

@@ -52,9 +52,12 @@ fn slots() -> CallSlots {
     CallSlots::new(RelayLimits::default())
 }
 
+fn state(is_draining: bool, slots: &mut CallSlots) -> RelayState<'_> {
+    RelayState { now: Duration::ZERO, address: IpAddr::from([192, 0, 2, 1]), is_draining, slots }
+}
+
 fn decide(rules: &AdmissionRules, line: &str, slots: &mut CallSlots) -> Decision {
-    let state = RelayState { now: Duration::ZERO, is_draining: false, slots };
-    admit(rules, &request(line), IpAddr::from([192, 0, 2, 1]), state)
+    admit(rules, &request(line), state(false, slots))
 }
 
 /// Describes a decision in one line.
@@ -80,121 +83,120 @@ fn shown(decision: &Decision) -> String {
 
 const TOKENS: &[(&str, &str)] = &[("alice", "token-a"), ("bob", "token-b")];
 
+/// Requests with status and code, or with what is admitted.
+const CASES: &[(&str, &str)] = &[
+    // Method and path.
+    ("GET /", "answer /"),
+    ("HEAD /", "answer /"),
+    ("GET /health", "answer /health"),
+    ("HEAD /health", "answer /health"),
+    ("GET /health | host=10.0.0.7", "answer /health"),
+    ("GET /ready | http/1.0", "answer /ready"),
+    ("GET /ready | host=evil.example", "answer /ready"),
+    ("OPTIONS / | http/1.0 | host=", "options GET, HEAD, OPTIONS"),
+    ("OPTIONS /v1/realtime", "options GET, OPTIONS"),
+    ("POST /", "405 method_not_allowed"),
+    ("HEAD /v1/realtime", "405 method_not_allowed"),
+    ("DELETE /health", "405 method_not_allowed"),
+    ("GET /metrics", "404 not_found"),
+    ("GET /v1/realtime/", "404 not_found"),
+    ("GET /V1/realtime", "404 not_found"),
+    ("GET /v1/realtime/calls | upgrade", "404 not_found"),
+    // Host.
+    ("GET / | host=evil.example", "421 unknown_host"),
+    ("GET /v1/realtime | upgrade | host=evil.example", "421 unknown_host"),
+    ("GET /v1/realtime | upgrade | host=relay.example.evil", "421 unknown_host"),
+    ("GET /v1/realtime | upgrade | host=a b", "400 invalid_host"),
+    ("GET http://evil.example/v1/realtime | upgrade", "421 unknown_host"),
+    ("GET /v1/realtime | upgrade | host=relay.example", "401 missing_token"),
+    // Origin.
+    ("GET /v1/realtime | upgrade | origin=https://evil.example", "403 origin_not_allowed"),
+    ("GET /v1/realtime | upgrade | origin=null", "403 origin_not_allowed"),
+    ("GET /v1/realtime | upgrade | origin=https://app.example.evil", "403 origin_not_allowed"),
+    ("GET /v1/realtime | upgrade | origin=http://app.example", "403 origin_not_allowed"),
+    ("GET /v1/realtime | upgrade | origin=https://app.example", "401 missing_token"),
+    ("GET /v1/realtime | upgrade | origin=http://localhost:8000", "401 missing_token"),
+    ("GET /v1/realtime | upgrade | host=relay.example | origin=https://relay.example", "401 missing_token"),
+    // Handshake.
+    ("GET /v1/realtime | upgrade | http/1.0", "400 invalid_handshake"),
+    ("GET /v1/realtime | upgrade=websocket", "400 invalid_handshake"),
+    ("GET /v1/realtime | upgrade=websocket | connection=upgrade", "426 websocket_version"),
+    (
+        "GET /v1/realtime | upgrade=websocket | connection=upgrade | sec-websocket-version=8",
+        "426 websocket_version",
+    ),
+    (
+        "GET /v1/realtime | upgrade=websocket | connection=upgrade | sec-websocket-version=13",
+        "400 invalid_handshake",
+    ),
+    (
+        "GET /v1/realtime | upgrade=websocket | connection=upgrade | sec-websocket-version=13 \
+             | sec-websocket-key=short",
+        "400 invalid_handshake",
+    ),
+    ("GET /v1/realtime | upgrade=h2c", "401 missing_token"),
+    // Credentials.
+    ("GET /v1/realtime | upgrade", "401 missing_token"),
+    ("GET /v1/realtime", "401 missing_token"),
+    ("GET /v1/realtime | upgrade | authorization=Bearer", "401 missing_token"),
+    ("GET /v1/realtime | upgrade | authorization=Basic dG9rZW4tYQ==", "401 missing_token"),
+    ("GET /v1/realtime | upgrade | authorization=Bearer token-c", "401 invalid_token"),
+    ("GET /v1/realtime | upgrade | authorization=Bearer token-", "401 invalid_token"),
+    ("GET /v1/realtime | upgrade | authorization=Bearer token-aa", "401 invalid_token"),
+    ("GET /v1/realtime | authorization=Bearer token-c", "401 invalid_token"),
+    ("GET /v1/realtime?token=token-a | upgrade", "400 credentials_in_query"),
+    ("GET /v1/realtime?api-key=x | upgrade | authorization=Bearer token-a", "400 credentials_in_query"),
+    ("GET /v1/realtime?Access_Token=x | upgrade", "400 credentials_in_query"),
+    (
+        "GET /v1/realtime | upgrade | authorization=Bearer token-a \
+             | sec-websocket-protocol=realtime, openai-insecure-api-key.token-a",
+        "400 conflicting_credentials",
+    ),
+    (
+        "GET /v1/realtime | upgrade | authorization=Bearer token-a | authorization=Bearer token-b",
+        "400 conflicting_credentials",
+    ),
+    (
+        "GET /v1/realtime | upgrade \
+             | sec-websocket-protocol=realtime, openai-insecure-api-key.a, openai-insecure-api-key.b",
+        "400 conflicting_credentials",
+    ),
+    (
+        "GET /v1/realtime | upgrade | sec-websocket-protocol=openai-insecure-api-key.token-a",
+        "400 unsupported_subprotocol",
+    ),
+    ("GET /v1/realtime | upgrade | sec-websocket-protocol=chat", "400 unsupported_subprotocol"),
+    // Model and intent.
+    ("GET /v1/realtime?model=a%20b | upgrade | authorization=Bearer token-a", "400 invalid_model"),
+    ("GET /v1/realtime?model=a%26b=c | upgrade | authorization=Bearer token-a", "400 invalid_model"),
+    ("GET /v1/realtime?model=../x?y | upgrade | authorization=Bearer token-a", "400 invalid_model"),
+    // Admitted.
+    ("GET /v1/realtime | authorization=Bearer token-a", "426 upgrade_required"),
+    ("GET /v1/realtime | upgrade | authorization=Bearer token-a", "call /v1/realtime token"),
+    ("GET /realtime-voice | upgrade | authorization=bearer  token-b", "call /realtime-voice token"),
+    (
+        "GET /text-chat | upgrade | sec-websocket-protocol=realtime, openai-insecure-api-key.token-a \
+             | origin=https://app.example",
+        "call /text-chat token realtime",
+    ),
+    (
+        "GET /v1/realtime?model=gpt-realtime | upgrade | authorization=Bearer token-a \
+             | openai-beta=realtime=v1",
+        "call /v1/realtime token beta gpt-realtime",
+    ),
+    (
+        "GET /v1/realtime?intent=transcription | upgrade \
+             | sec-websocket-protocol=realtime, openai-insecure-api-key.token-b, openai-beta.realtime-v1",
+        "call /v1/realtime token transcription realtime beta",
+    ),
+    ("GET /v1/realtime?model= | upgrade | authorization=Bearer token-a", "call /v1/realtime token"),
+];
+
 #[test]
 fn each_request_gets_its_status_and_code() {
-    let cases = [
-        // Method and path.
-        ("GET /", "answer /"),
-        ("HEAD /", "answer /"),
-        ("GET /health", "answer /health"),
-        ("HEAD /health", "answer /health"),
-        ("GET /health | host=10.0.0.7", "answer /health"),
-        ("GET /ready | http/1.0", "answer /ready"),
-        ("GET /ready | host=evil.example", "answer /ready"),
-        ("OPTIONS / | http/1.0 | host=", "options GET, HEAD, OPTIONS"),
-        ("OPTIONS /v1/realtime", "options GET, OPTIONS"),
-        ("POST /", "405 method_not_allowed"),
-        ("HEAD /v1/realtime", "405 method_not_allowed"),
-        ("DELETE /health", "405 method_not_allowed"),
-        ("GET /metrics", "404 not_found"),
-        ("GET /v1/realtime/", "404 not_found"),
-        ("GET /V1/realtime", "404 not_found"),
-        ("GET /v1/realtime/calls | upgrade", "404 not_found"),
-        // Host.
-        ("GET / | host=evil.example", "421 unknown_host"),
-        ("GET /v1/realtime | upgrade | host=evil.example", "421 unknown_host"),
-        ("GET /v1/realtime | upgrade | host=relay.example.evil", "421 unknown_host"),
-        ("GET /v1/realtime | upgrade | host=a b", "400 invalid_host"),
-        ("GET http://evil.example/v1/realtime | upgrade", "421 unknown_host"),
-        ("GET /v1/realtime | upgrade | host=relay.example", "401 missing_token"),
-        // Origin.
-        ("GET /v1/realtime | upgrade | origin=https://evil.example", "403 origin_not_allowed"),
-        ("GET /v1/realtime | upgrade | origin=null", "403 origin_not_allowed"),
-        ("GET /v1/realtime | upgrade | origin=https://app.example.evil", "403 origin_not_allowed"),
-        ("GET /v1/realtime | upgrade | origin=http://app.example", "403 origin_not_allowed"),
-        ("GET /v1/realtime | upgrade | origin=https://app.example", "401 missing_token"),
-        ("GET /v1/realtime | upgrade | origin=http://localhost:8000", "401 missing_token"),
-        (
-            "GET /v1/realtime | upgrade | host=relay.example | origin=https://relay.example",
-            "401 missing_token",
-        ),
-        // Handshake.
-        ("GET /v1/realtime | upgrade | http/1.0", "400 invalid_handshake"),
-        ("GET /v1/realtime | upgrade=websocket", "400 invalid_handshake"),
-        ("GET /v1/realtime | upgrade=websocket | connection=upgrade", "426 websocket_version"),
-        (
-            "GET /v1/realtime | upgrade=websocket | connection=upgrade | sec-websocket-version=8",
-            "426 websocket_version",
-        ),
-        (
-            "GET /v1/realtime | upgrade=websocket | connection=upgrade | sec-websocket-version=13",
-            "400 invalid_handshake",
-        ),
-        (
-            "GET /v1/realtime | upgrade=websocket | connection=upgrade | sec-websocket-version=13 \
-             | sec-websocket-key=short",
-            "400 invalid_handshake",
-        ),
-        ("GET /v1/realtime | upgrade=h2c", "401 missing_token"),
-        // Credentials.
-        ("GET /v1/realtime | upgrade", "401 missing_token"),
-        ("GET /v1/realtime", "401 missing_token"),
-        ("GET /v1/realtime | upgrade | authorization=Bearer", "401 missing_token"),
-        ("GET /v1/realtime | upgrade | authorization=Basic dG9rZW4tYQ==", "401 missing_token"),
-        ("GET /v1/realtime | upgrade | authorization=Bearer token-c", "401 invalid_token"),
-        ("GET /v1/realtime | upgrade | authorization=Bearer token-", "401 invalid_token"),
-        ("GET /v1/realtime | upgrade | authorization=Bearer token-aa", "401 invalid_token"),
-        ("GET /v1/realtime | authorization=Bearer token-c", "401 invalid_token"),
-        ("GET /v1/realtime?token=token-a | upgrade", "400 credentials_in_query"),
-        ("GET /v1/realtime?api-key=x | upgrade | authorization=Bearer token-a", "400 credentials_in_query"),
-        ("GET /v1/realtime?Access_Token=x | upgrade", "400 credentials_in_query"),
-        (
-            "GET /v1/realtime | upgrade | authorization=Bearer token-a \
-             | sec-websocket-protocol=realtime, openai-insecure-api-key.token-a",
-            "400 conflicting_credentials",
-        ),
-        (
-            "GET /v1/realtime | upgrade | authorization=Bearer token-a | authorization=Bearer token-b",
-            "400 conflicting_credentials",
-        ),
-        (
-            "GET /v1/realtime | upgrade \
-             | sec-websocket-protocol=realtime, openai-insecure-api-key.a, openai-insecure-api-key.b",
-            "400 conflicting_credentials",
-        ),
-        (
-            "GET /v1/realtime | upgrade | sec-websocket-protocol=openai-insecure-api-key.token-a",
-            "400 unsupported_subprotocol",
-        ),
-        ("GET /v1/realtime | upgrade | sec-websocket-protocol=chat", "400 unsupported_subprotocol"),
-        // Model and intent.
-        ("GET /v1/realtime?model=a%20b | upgrade | authorization=Bearer token-a", "400 invalid_model"),
-        ("GET /v1/realtime?model=a%26b=c | upgrade | authorization=Bearer token-a", "400 invalid_model"),
-        ("GET /v1/realtime?model=../x?y | upgrade | authorization=Bearer token-a", "400 invalid_model"),
-        // Admitted.
-        ("GET /v1/realtime | authorization=Bearer token-a", "426 upgrade_required"),
-        ("GET /v1/realtime | upgrade | authorization=Bearer token-a", "call /v1/realtime token"),
-        ("GET /realtime-voice | upgrade | authorization=bearer  token-b", "call /realtime-voice token"),
-        (
-            "GET /text-chat | upgrade | sec-websocket-protocol=realtime, openai-insecure-api-key.token-a \
-             | origin=https://app.example",
-            "call /text-chat token realtime",
-        ),
-        (
-            "GET /v1/realtime?model=gpt-realtime | upgrade | authorization=Bearer token-a \
-             | openai-beta=realtime=v1",
-            "call /v1/realtime token beta gpt-realtime",
-        ),
-        (
-            "GET /v1/realtime?intent=transcription | upgrade \
-             | sec-websocket-protocol=realtime, openai-insecure-api-key.token-b, openai-beta.realtime-v1",
-            "call /v1/realtime token transcription realtime beta",
-        ),
-        ("GET /v1/realtime?model= | upgrade | authorization=Bearer token-a", "call /v1/realtime token"),
-    ];
     let rules = rules(TOKENS);
-    for (line, expected) in cases {
-        assert_eq!(shown(&decide(&rules, line, &mut slots())), expected, "{line}");
+    for (line, expected) in CASES {
+        assert_eq!(shown(&decide(&rules, line, &mut slots())), *expected, "{line}");
     }
     let long = format!("GET /v1/realtime?model={} | upgrade | authorization=Bearer token-a", "m".repeat(129));
     assert_eq!(shown(&decide(&rules, &long, &mut slots())), "400 invalid_model");
@@ -234,13 +236,9 @@ fn draining_and_limits_refuse_new_calls_after_the_token() {
     let rules = rules(TOKENS);
     let good = "GET /v1/realtime | upgrade | authorization=Bearer token-a";
     let check = |line, is_draining, slots: &mut CallSlots| {
-        let state = RelayState { now: Duration::ZERO, is_draining, slots };
-        match admit(&rules, &request(line), IpAddr::from([192, 0, 2, 1]), state) {
-            Decision::Refuse(refusal) => {
-                (refusal.status.as_u16(), refusal.code, refusal.retry_after.unwrap_or(0))
-            }
-            admitted => panic!("{admitted:?}"),
-        }
+        let decision = admit(&rules, &request(line), state(is_draining, slots));
+        let Decision::Refuse(refusal) = decision else { panic!("{decision:?}") };
+        (refusal.status.as_u16(), refusal.code, refusal.retry_after.unwrap_or(0))
     };
     assert_eq!(check(good, true, &mut slots()), (503, "relay_draining", 2));
     assert_eq!(check("GET /v1/realtime | upgrade", true, &mut slots()), (401, "missing_token", 0));

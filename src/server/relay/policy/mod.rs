@@ -90,6 +90,14 @@ struct ClientEventHead<'a> {
 }
 
 impl EventPolicy {
+    /// Returns the policy of a call. A transcription session has neither instructions nor answers.
+    #[must_use]
+    pub fn for_call(&self, model: Option<String>, transcribes: bool) -> Self {
+        let instructions = self.instructions.clone().filter(|_| !transcribes);
+        let max_output_tokens = self.max_output_tokens.filter(|_| !transcribes);
+        Self { model, is_locked: self.is_locked, instructions, max_output_tokens }
+    }
+
     /// Decides on an event of a client.
     pub fn client_event(&self, text: &str) -> Verdict {
         let head = match client_head(text) {
@@ -130,9 +138,10 @@ impl EventPolicy {
             ServerEventKind::SessionCreated | ServerEventKind::SessionUpdated if self.is_locked => {
                 Cow::Owned(redactor.redact_json(&without_instructions(text)).into_owned())
             }
-            ServerEventKind::SessionCreated | ServerEventKind::SessionUpdated | ServerEventKind::Error => {
-                redactor.redact_json(text)
-            }
+            ServerEventKind::SessionCreated
+            | ServerEventKind::SessionUpdated
+            | ServerEventKind::Error
+            | ServerEventKind::Malformed => redactor.redact_json(text),
             ServerEventKind::ResponseCreated
             | ServerEventKind::ResponseDone
             | ServerEventKind::Transcribed
@@ -159,6 +168,8 @@ pub enum ServerEventKind {
     Transcribed,
     /// Any other event, known or not.
     Other,
+    /// Not an event.
+    Malformed,
 }
 
 impl ServerEventKind {
@@ -168,8 +179,8 @@ impl ServerEventKind {
             #[serde(rename = "type", borrow)]
             kind: Cow<'a, str>,
         }
-        let head = serde_json::from_str::<ServerEventHead<'_>>(text);
-        match head.as_ref().map_or("", |head| head.kind.as_ref()) {
+        let Ok(head) = serde_json::from_str::<ServerEventHead<'_>>(text) else { return Self::Malformed };
+        match head.kind.as_ref() {
             "session.created" | "transcription_session.created" => Self::SessionCreated,
             "session.updated" | "transcription_session.updated" => Self::SessionUpdated,
             "error" => Self::Error,

@@ -31,12 +31,11 @@ impl EventPolicy {
         if self.max_output_tokens.is_some() && event.get("response").is_none_or(Value::is_null) {
             event.insert("response".to_owned(), json!({}));
         }
-        let Some(response) = event.get_mut("response") else { return Ok(()) };
+        let Some(response) = event.get_mut("response").filter(|response| !response.is_null()) else {
+            return Ok(());
+        };
         let Some(response) = response.as_object_mut() else {
-            return match response {
-                Value::Null => Ok(()),
-                _ => Err(PolicyRefusal::of("invalid_event", "response", "The response must be an object.")),
-            };
+            return Err(PolicyRefusal::of("invalid_event", "response", "The response must be an object."));
         };
         if response.remove("model").is_some_and(|model| !model.is_null()) {
             let message = "The model of a call is fixed when it starts.";

@@ -291,6 +291,8 @@ fn keys_are_hidden_in_errors_and_session_events() {
             assert!(!text.contains("0123456789"), "{text}");
         }
     }
+    let (_, text) = policy().server_event("Incorrect key sk-relay-0123456789", &redactor);
+    assert_eq!(text, "Incorrect key [key hidden]");
 }
 
 #[test]
@@ -300,8 +302,9 @@ fn server_events_are_known_by_their_type_and_unknown_ones_pass() {
     assert_eq!(kind(r#"{"response":{"type":"x"},"type":"response.done"}"#), ServerEventKind::ResponseDone);
     let completed = r#"{"type":"conversation.item.input_audio_transcription.completed"}"#;
     assert_eq!(kind(completed), ServerEventKind::Transcribed);
-    for text in [r#"{"type":"new.event"}"#, "not JSON", "{}", r#"{"type":"error","type":"x"}"#] {
-        assert_eq!(kind(text), ServerEventKind::Other, "{text}");
+    assert_eq!(kind(r#"{"type":"new.event"}"#), ServerEventKind::Other);
+    for text in ["not JSON", "{}", r#"{"type":"error","type":"x"}"#] {
+        assert_eq!(kind(text), ServerEventKind::Malformed, "{text}");
     }
 }
 
