@@ -1,4 +1,5 @@
-//! Draws the screen of a sample as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light] [chat|captions]`.
+//! Draws the screen of a sample as SVG:
+//! `cargo run --example picture -- COLUMNS ROWS [dark|light] [call|chat|captions|help] [en|zh-TW|zh-CN]`.
 
 mod notices;
 
@@ -14,8 +15,9 @@ use rtvoice::protocol::events::response::Usage;
 use rtvoice::session::io::{
     ConnectionState, Notice, PlaceMark, Ready, TurnState, UsageReport, UserUtterance,
 };
-use rtvoice::ui::input::editor::Editor;
+use rtvoice::ui::input::editor::{Editor, HelpPage};
 use rtvoice::ui::model::{CallInfo, Model, TurnDetectionKind};
+use rtvoice::ui::text::language::UiLanguage;
 use rtvoice::ui::view;
 use rtvoice::ui::view::conversation::ConversationLayout;
 use rtvoice::ui::view::meter::ballistics::MeterLevel;
@@ -57,11 +59,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let size = |at: usize, usual: u16| args.get(at).map_or(Ok(usual), |text| text.parse());
     let (columns, rows) = (size(0, 80)?, size(1, 24)?);
     let palette = if args.get(2).is_some_and(|name| name == "light") { LIGHT } else { DARK };
-    let (editor, theme) = (Editor::default(), Theme::colored());
-    let (model, input) = match args.get(3).map(String::as_str) {
-        Some("captions") => (captions(), level(-21.0, -12.0)),
-        Some("chat") => (chat(), level(-48.0, -41.0)),
-        Some(_) | None => (call(), level(-48.0, -41.0)),
+    let language = match args.get(4).map(String::as_str) {
+        Some("zh-TW") => UiLanguage::Traditional,
+        Some("zh-CN") => UiLanguage::Simplified,
+        Some(_) | None => UiLanguage::English,
+    };
+    let (mut editor, theme) = (Editor { language, ..Editor::default() }, Theme::colored());
+    let kind = args.get(3).map(String::as_str);
+    if kind == Some("help") {
+        editor.show_help(HelpPage::Keys);
+    }
+    let (model, input) = match kind {
+        Some("captions") => (captions(language), level(-21.0, -12.0)),
+        Some("chat") => (chat(language), level(-48.0, -41.0)),
+        Some(_) | None => (call(language), level(-48.0, -41.0)),
     };
     let live = LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave() };
     let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
@@ -96,10 +107,11 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn call() -> Model {
+fn call(language: UiLanguage) -> Model {
     let mut model = Model::new(CallInfo {
         profile: "openai".to_owned(),
         turn_detection: Some(TurnDetectionKind::Semantic),
+        language,
         ..CallInfo::default()
     });
     let usage = UsageReport {
@@ -147,8 +159,8 @@ fn call() -> Model {
     model
 }
 
-fn captions() -> Model {
-    let info = CallInfo { profile: "openai".to_owned(), captions: true, ..CallInfo::default() };
+fn captions(language: UiLanguage) -> Model {
+    let info = CallInfo { profile: "openai".to_owned(), captions: true, language, ..CallInfo::default() };
     let mut model = Model::new(info);
     let ready = Ready { model: Some("gpt-live-transcribe".to_owned()), ..Ready::default() };
     for (at, notice) in [
@@ -173,9 +185,13 @@ fn captions() -> Model {
 }
 
 /// A conversation in writing.
-fn chat() -> Model {
-    let mut model =
-        Model::new(CallInfo { profile: "openai".to_owned(), text_only: true, ..CallInfo::default() });
+fn chat(language: UiLanguage) -> Model {
+    let mut model = Model::new(CallInfo {
+        profile: "openai".to_owned(),
+        text_only: true,
+        language,
+        ..CallInfo::default()
+    });
     let usage = UsageReport {
         last: None,
         total: Usage { total_tokens: Some(1_912), ..Usage::default() },

@@ -82,7 +82,7 @@ impl CallDriver {
                 // Files are completed first: the terminal may be slow or blocked.
                 let written = self.stop_audio(&reason);
                 let kept = self.recorder.as_ref().and_then(ConversationRecorder::path);
-                let kept = kept.map(|path| format!("conversation kept in {}", path.display()));
+                let kept = kept.map(|path| path.display().to_string());
                 let shown = self.presenter.close(&reason, kept.as_deref()).await;
                 return written.and(shown).map(|()| reason);
             }

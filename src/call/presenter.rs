@@ -30,6 +30,7 @@ use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::{AnswerWriter, NoticeWriter, Verbatim};
 use crate::ui::output::summary;
 use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
@@ -190,6 +191,7 @@ impl Presenter {
             questions,
         } = config;
         let Lines { data, status, prompting, shows_usage, keeps_conversation } = lines;
+        let strings = info.language.strings();
         let kept = keeps_conversation.then(|| Box::new(Model::new(info.clone())));
         let detail = if display.verbose { JsonDetail::Debug } else { JsonDetail::Call };
         let presenter = match mode {
@@ -214,7 +216,7 @@ impl Presenter {
                 let plain =
                     PlainLines::new(style, data, console.status()).with_heading(heading).with_info(&info);
                 let plain = if shows_usage { plain.with_usage() } else { plain };
-                let writer = Box::new(VerbosePlain { plain, detail });
+                let writer = Box::new(VerbosePlain { plain, detail, strings });
                 let writer = with_captions(writer, captions, Some(&console));
                 Self::lines(writer, console, (prompting, kept))
             }
@@ -231,6 +233,7 @@ impl Presenter {
                         now
                     }),
                     theme: theme::theme(display),
+                    keys: Arc::clone(&display.keys),
                     history: questions.read(),
                     record: Box::new(move |text| questions.record(text)),
                     edit: text_editor::edit_text,
@@ -361,8 +364,8 @@ impl Presenter {
         }
     }
 
-    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` says where
-    /// the conversation is kept, below what the screen leaves.
+    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` is the
+    /// file of the conversation, named below what the screen leaves.
     ///
     /// # Errors
     ///
@@ -380,9 +383,10 @@ impl Presenter {
                     Err(error) => return Err(screen_error(error)),
                 }
                 // The conversation stays in the terminal; write errors of a lost terminal are ignored.
-                let _ = summary::write(&model.borrow(), columns(), &mut io::stdout());
-                if let Some(kept) = kept {
-                    let _ = writeln!(io::stdout(), "{}", one_line(kept));
+                let model = model.borrow();
+                let _ = summary::write(&model, columns(), &mut io::stdout());
+                if let Some(path) = kept {
+                    let _ = writeln!(io::stdout(), "{}", (model.strings().notes.kept)(&one_line(path)));
                 }
                 Ok(())
             }
@@ -444,6 +448,7 @@ pub(crate) fn start_console(
 struct VerbosePlain<F> {
     plain: F,
     detail: JsonDetail,
+    strings: &'static Strings,
 }
 
 impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
@@ -453,7 +458,8 @@ impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
                 self.plain.notice(at, &Notice::Info(format!("debug: {text}")))
             }
             (Notice::Delay(report), JsonDetail::Debug) => {
-                self.plain.notice(at, &Notice::Info(wording::latency(&report.last)))?;
+                let latency = wording::latency(self.strings, &report.last);
+                self.plain.notice(at, &Notice::Info(latency))?;
                 self.plain.notice(at, notice)
             }
             (notice, _) => self.plain.notice(at, notice),

@@ -26,6 +26,7 @@ use crate::call::presenter::{
 };
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
+use crate::call::setup::theme;
 use crate::call::signals::Signals;
 use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::{cannot_write_stdout, stderr_can_erase, stdin_is_piped, stdout};
@@ -236,6 +237,7 @@ impl Call<'_> {
                 .or(self.speaker.as_ref())
                 .and_then(AudioOptions::speaker_volume),
             captions: self.plan.mode == Mode::Transcribe,
+            language: theme::language(self.display),
         };
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
@@ -319,10 +321,14 @@ impl Call<'_> {
             (Mode::Talk | Mode::Transcribe, false) => LineMode::Call,
             (Mode::Talk | Mode::Transcribe, true) => LineMode::ManualTurns,
         };
-        typed_lines::start_reader(commands, (line_mode, at_end), move |text| {
-            // A failure to print help does not end the input.
-            let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
-        });
+        typed_lines::start_reader(
+            commands,
+            (line_mode, theme::language(self.display), at_end),
+            move |text| {
+                // A failure to print help does not end the input.
+                let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
+            },
+        );
         piped
     }
 }

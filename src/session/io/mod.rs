@@ -382,7 +382,7 @@ pub enum TurnState {
 }
 
 /// Line of the user so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UserUtterance {
     /// Id of the conversation item; the server's, unless an earlier server of the call used it too.
     pub item_id: String,
@@ -465,7 +465,6 @@ pub enum Reason {
     /// A finished caption waits for those of earlier turns.
     CaptionHeld,
     /// A long turn without a pause is committed in parts.
-    LongTurn,
     /// A response stalled.
     NoAnswer,
     /// The close reply is missing.

@@ -2,6 +2,8 @@
 
 use crate::audio::api::{Direction, Volume};
 use crate::session::io::{CopyPart, EndReason, LocalRequest, UserCommand};
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::CommandStrings;
 
 /// What a sent text means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +98,14 @@ pub struct SlashContext {
     pub has_audio: bool,
     /// Whether there is a screen.
     pub has_screen: bool,
+    /// Language of help and errors.
+    pub language: UiLanguage,
+}
+
+impl SlashContext {
+    fn words(self) -> &'static CommandStrings {
+        &self.language.strings().commands
+    }
 }
 
 /// An entry of the table.
@@ -103,7 +113,7 @@ struct CommandSpec {
     name: &'static str,
     argument: Argument,
     place: CommandPlace,
-    help: &'static str,
+    help: fn(&CommandStrings) -> &'static str,
 }
 
 /// What follows a name.
@@ -127,6 +137,15 @@ enum CommandPlace {
 /// Placeholder of arguments that name a file.
 const FILE: &str = "FILE";
 
+/// Placeholder of any text.
+const TEXT: &str = "TEXT";
+
+/// Placeholder of words to search for.
+const WORDS: &str = "WORDS";
+
+/// Placeholder of a name.
+const NAME: &str = "NAME";
+
 /// Placeholder of a whole number up to 100.
 const PERCENT: &str = "PERCENT";
 
@@ -143,48 +162,38 @@ const SWITCH: &str = "on|off";
 const SUGGESTION_DISTANCE: usize = 2;
 
 const COMMANDS: [CommandSpec; 25] = [
-    spec("/help", Argument::None, CommandPlace::Anywhere, "list the commands"),
-    spec("/quit", Argument::None, CommandPlace::Anywhere, "leave; also /exit, /end"),
-    spec("/stop", Argument::None, CommandPlace::Anywhere, "stop the answer"),
-    spec("/retry", Argument::None, CommandPlace::Anywhere, "get another answer to the last message"),
-    spec("/edit", Argument::None, CommandPlace::Screen, "take the last message back into the editor"),
-    spec(
-        "/copy",
-        Argument::Optional(COPY_PARTS),
-        CommandPlace::Anywhere,
-        "copy the last answer, its Markdown or code",
-    ),
-    spec("/find", Argument::Free("WORDS"), CommandPlace::Screen, "search; again for older; also / WORDS"),
-    spec(
-        "/save",
-        Argument::Required(FILE),
-        CommandPlace::Anywhere,
-        "save the conversation (.md, .txt, .jsonl)",
-    ),
-    spec("/clear", Argument::None, CommandPlace::Anywhere, "forget the conversation and start a new one"),
-    spec("/system", Argument::Free("TEXT"), CommandPlace::Anywhere, "show or change the system instructions"),
-    spec("/model", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another model"),
-    spec("/usage", Argument::None, CommandPlace::Anywhere, "show tokens and cost"),
-    spec("/voice", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another voice"),
-    spec("/speak", Argument::Optional(SWITCH), CommandPlace::Anywhere, "speak answers, or stop doing so"),
-    spec("/file", Argument::Required(FILE), CommandPlace::Anywhere, "send a text file with the next message"),
-    spec("/image", Argument::Required(FILE), CommandPlace::Anywhere, "send an image with the next message"),
-    spec("/mute", Argument::None, CommandPlace::Call, "mute the microphone"),
-    spec("/unmute", Argument::None, CommandPlace::Call, "unmute it"),
-    spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, "change the volume, 0 to 100"),
-    spec("/speed", Argument::Required(SPEED), CommandPlace::Call, "change the speed of speech, 0.25 to 1.5"),
-    spec("/turn", Argument::None, CommandPlace::Call, "begin or end a turn (--vad off)"),
-    spec("/devices", Argument::None, CommandPlace::Call, "list the audio devices"),
-    spec("/input", Argument::Required("NAME"), CommandPlace::Call, "use another microphone"),
-    spec("/output", Argument::Required("NAME"), CommandPlace::Call, "use another speaker"),
-    spec("//", Argument::None, CommandPlace::Anywhere, "send a message that begins with a slash"),
+    spec("/help", Argument::None, CommandPlace::Anywhere, |words| words.help),
+    spec("/quit", Argument::None, CommandPlace::Anywhere, |words| words.quit),
+    spec("/stop", Argument::None, CommandPlace::Anywhere, |words| words.stop),
+    spec("/retry", Argument::None, CommandPlace::Anywhere, |words| words.retry),
+    spec("/edit", Argument::None, CommandPlace::Screen, |words| words.edit),
+    spec("/copy", Argument::Optional(COPY_PARTS), CommandPlace::Anywhere, |words| words.copy),
+    spec("/find", Argument::Free(WORDS), CommandPlace::Screen, |words| words.find),
+    spec("/save", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.save),
+    spec("/clear", Argument::None, CommandPlace::Anywhere, |words| words.clear),
+    spec("/system", Argument::Free(TEXT), CommandPlace::Anywhere, |words| words.system),
+    spec("/model", Argument::Required(NAME), CommandPlace::Anywhere, |words| words.model),
+    spec("/usage", Argument::None, CommandPlace::Anywhere, |words| words.usage),
+    spec("/voice", Argument::Required(NAME), CommandPlace::Anywhere, |words| words.voice),
+    spec("/speak", Argument::Optional(SWITCH), CommandPlace::Anywhere, |words| words.speak),
+    spec("/file", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.file),
+    spec("/image", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.image),
+    spec("/mute", Argument::None, CommandPlace::Call, |words| words.mute),
+    spec("/unmute", Argument::None, CommandPlace::Call, |words| words.unmute),
+    spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, |words| words.volume),
+    spec("/speed", Argument::Required(SPEED), CommandPlace::Call, |words| words.speed),
+    spec("/turn", Argument::None, CommandPlace::Call, |words| words.turn),
+    spec("/devices", Argument::None, CommandPlace::Call, |words| words.devices),
+    spec("/input", Argument::Required(NAME), CommandPlace::Call, |words| words.input),
+    spec("/output", Argument::Required(NAME), CommandPlace::Call, |words| words.output),
+    spec("//", Argument::None, CommandPlace::Anywhere, |words| words.slash),
 ];
 
 const fn spec(
     name: &'static str,
     argument: Argument,
     place: CommandPlace,
-    help: &'static str,
+    help: fn(&CommandStrings) -> &'static str,
 ) -> CommandSpec {
     CommandSpec { name, argument, place, help }
 }
@@ -224,32 +233,28 @@ fn canonical(word: &str) -> &str {
 }
 
 fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<(), String> {
-    let name = spec.name;
+    let (name, words) = (spec.name, context.words());
     match spec.place {
         CommandPlace::Call if !context.has_audio => {
-            return Err(format!("{name} needs a call: a chat has no audio"));
+            return Err((words.needs_call)(name));
         }
         CommandPlace::Screen if !context.has_screen => {
-            return Err(format!("{name} needs the screen: leave out --plain"));
+            return Err((words.needs_screen)(name));
         }
         CommandPlace::Anywhere | CommandPlace::Call | CommandPlace::Screen => {}
     }
     match spec.argument {
-        Argument::None if !argument.is_empty() => Err(format!("{name} takes no argument")),
+        Argument::None if !argument.is_empty() => Err((words.takes_nothing)(name)),
         Argument::Required(placeholder) if argument.is_empty() => {
-            Err(format!("{name} needs an argument: {name} {placeholder}"))
+            Err((words.needs_argument)(name, argument_name(placeholder, words)))
         }
-        Argument::Optional(words)
-            if !argument.is_empty() && !words.split('|').any(|word| word == argument) =>
+        Argument::Optional(choices)
+            if !argument.is_empty() && !choices.split('|').any(|word| word == argument) =>
         {
-            Err(format!("{name} takes one of {}", words.replace('|', ", ")))
+            Err((words.takes_one_of)(name, &choices.replace('|', ", ")))
         }
-        Argument::Required(PERCENT) if percent(argument).is_none() => {
-            Err(format!("{name} needs a whole number from 0 to 100"))
-        }
-        Argument::Required(SPEED) if speed_percent(argument).is_none() => {
-            Err(format!("{name} needs a number from 0.25 to 1.5"))
-        }
+        Argument::Required(PERCENT) if percent(argument).is_none() => Err((words.needs_percent)(name)),
+        Argument::Required(SPEED) if speed_percent(argument).is_none() => Err((words.needs_factor)(name)),
         Argument::None | Argument::Optional(_) | Argument::Free(_) | Argument::Required(_) => Ok(()),
     }
 }
@@ -310,8 +315,8 @@ fn unknown(word: &str, context: SlashContext) -> String {
     let extended = named.clone().find(|spec| word.len() > 1 && spec.name.starts_with(word));
     let nearest = named.by_ref().min_by_key(distance).filter(|spec| distance(spec) <= SUGGESTION_DISTANCE);
     match extended.or(nearest) {
-        Some(spec) => format!("unknown command {word}; did you mean {}?", spec.name),
-        None => format!("unknown command {word}; try /help"),
+        Some(spec) => (context.words().did_you_mean)(word, spec.name),
+        None => (context.words().unknown)(word),
     }
 }
 
@@ -325,14 +330,28 @@ fn available(context: SlashContext) -> impl Iterator<Item = &'static CommandSpec
 
 /// Returns each command with its argument, and what it does.
 pub fn help(context: SlashContext) -> Vec<(String, &'static str)> {
+    let words = context.words();
     let usage = |spec: &CommandSpec| match spec.argument {
         Argument::None => spec.name.to_owned(),
         Argument::Optional(placeholder) | Argument::Free(placeholder) => {
-            format!("{} [{placeholder}]", spec.name)
+            format!("{} [{}]", spec.name, argument_name(placeholder, words))
         }
-        Argument::Required(placeholder) => format!("{} {placeholder}", spec.name),
+        Argument::Required(placeholder) => format!("{} {}", spec.name, argument_name(placeholder, words)),
     };
-    available(context).map(|spec| (usage(spec), spec.help)).collect()
+    available(context).map(|spec| (usage(spec), (spec.help)(words))).collect()
+}
+
+/// Returns the placeholder of an argument in the language of the interface. Words to be typed stay as they are.
+fn argument_name(placeholder: &'static str, words: &CommandStrings) -> &'static str {
+    match placeholder {
+        FILE => words.file_argument,
+        TEXT => words.text_argument,
+        WORDS => words.words_argument,
+        NAME => words.name_argument,
+        PERCENT => words.percent_argument,
+        SPEED => words.factor_argument,
+        _ => placeholder,
+    }
 }
 
 /// Returns the names that begin with a text that is a slash and letters; none for other texts.
@@ -365,8 +384,10 @@ pub fn common_prefix(texts: &[impl AsRef<str>]) -> String {
 mod tests {
     use super::*;
 
-    const CHAT: SlashContext = SlashContext { has_audio: false, has_screen: true };
-    const PLAIN_CALL: SlashContext = SlashContext { has_audio: true, has_screen: false };
+    const CHAT: SlashContext =
+        SlashContext { has_audio: false, has_screen: true, language: UiLanguage::English };
+    const PLAIN_CALL: SlashContext =
+        SlashContext { has_audio: true, has_screen: false, language: UiLanguage::English };
 
     fn parsed(text: &str, context: SlashContext) -> Result<SlashCommand, String> {
         match parse(text, context) {

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus, Volume};
+use crate::keys::action::KeyContext;
 use crate::session::io::delay::DelayReport;
 use crate::session::io::{
     AssistantLine, ConnectionState, EndReason, Notice, Ready, Removal, TurnState, UsageReport, UserUtterance,
 };
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::growing::GrowingText;
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize;
 use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
@@ -81,15 +84,18 @@ pub struct CallInfo {
     pub volume: Option<Volume>,
     /// Whether only the speech of the microphone is shown, as captions.
     pub captions: bool,
+    /// Language of the interface.
+    pub language: UiLanguage,
 }
 
 impl CallInfo {
     /// Returns what takes place, for messages.
     pub fn subject(&self) -> &'static str {
+        let words = &self.language.strings().end;
         match (self.captions, self.text_only) {
-            (true, _) => wording::CAPTIONS,
-            (false, true) => wording::CONVERSATION,
-            (false, false) => wording::CALL,
+            (true, _) => words.captions,
+            (false, true) => words.conversation,
+            (false, false) => words.call,
         }
     }
 }
@@ -250,13 +256,15 @@ impl Model {
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Echo(echo) => {
                 if self.echo.replace(*echo).is_some_and(|before| before.mode != echo.mode) {
-                    self.add_notice(at, wording::echo_sentence(echo));
+                    self.add_notice(at, wording::echo_sentence(self.strings(), echo));
                 }
             }
             Notice::Error { code, message } => {
                 self.report(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }
-            Notice::Mark(mark) => self.add_entry(at, SpeakerRole::Mark, wording::mark(*mark)),
+            Notice::Mark(mark) => {
+                self.add_entry(at, SpeakerRole::Mark, wording::mark(self.strings(), *mark));
+            }
             Notice::Info(message) => self.add_notice(at, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
@@ -268,6 +276,21 @@ impl Model {
     /// Returns the duration of an ended session.
     pub fn duration(&self) -> Option<Duration> {
         Some(self.ended_at?.saturating_sub(self.ready_at?))
+    }
+
+    /// Returns the texts of the interface.
+    pub fn strings(&self) -> &'static Strings {
+        self.info.language.strings()
+    }
+
+    /// Returns which keys act.
+    pub fn key_context(&self) -> KeyContext {
+        match &self.info {
+            CallInfo { captions: true, .. } => KeyContext::Captions,
+            CallInfo { text_only: true, .. } => KeyContext::Chat,
+            CallInfo { manual_turns: true, .. } => KeyContext::ManualCall,
+            CallInfo { .. } => KeyContext::Call,
+        }
     }
 
     /// Returns how many entries were ever added.
@@ -294,7 +317,7 @@ impl Model {
             (Direction::Output, _) | (Direction::Input, DeviceState::Refused(_)) => {}
             (Direction::Input, _) => drop(self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing)),
         }
-        match devices::state(side, state) {
+        match devices::state(self.strings(), side, state) {
             (NoticeSeverity::Error, text) => self.report(at, StatusNoteKind::Error, text),
             (NoticeSeverity::Info, text) => self.add_notice(at, text),
             (NoticeSeverity::Ongoing, text) => self.report(at, StatusNoteKind::Ongoing, text),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::dsp::level::LevelReading;
+use crate::keys::bindings::KeyBindings;
 use crate::session::io::UserCommand;
 use crate::ui::model::Model;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard, restore_on_panic};
@@ -77,6 +78,8 @@ pub struct ScreenSetup {
     pub clock: Box<dyn Fn() -> Duration + Send>,
     /// Colours and character set.
     pub theme: Theme,
+    /// Keys of the actions.
+    pub keys: Arc<KeyBindings>,
     /// Texts sent earlier, oldest first.
     pub history: Vec<String>,
     /// Records a sent text.
@@ -121,7 +124,9 @@ impl Screen {
         guard.acquire(keys).map_err(ScreenError::Terminal)?;
         // If a thread is missing, dropping the screen restores the terminal.
         let mut screen = Self { guard: Arc::clone(&guard), renderer: None, reader: None };
-        let (reader, events) = reader::start(Arc::clone(&guard), keys).map_err(ScreenError::Thread)?;
+        let lending = Some(Arc::clone(&setup.keys));
+        let (reader, events) =
+            reader::start(Arc::clone(&guard), (keys, lending)).map_err(ScreenError::Thread)?;
         screen.reader = Some(reader);
         let renderer = thread::Builder::new().name(guard::THREAD_NAME.to_owned());
         let renderer = renderer.spawn(move || renderer::run(setup, &events, (&guard, keys)));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -114,11 +115,15 @@ impl<'a> Renderer<'a> {
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         let model = setup.model.borrow().clone();
         Ok(Self {
-            setup,
             guard,
             terminal: Terminal::new(backend)?,
+            editor: Editor {
+                history,
+                language: model.info.language,
+                keys: Arc::clone(&setup.keys),
+                ..Editor::default()
+            },
             model,
-            editor: Editor { history, ..Editor::default() },
             conversation: ConversationLayout::default(),
             meters: <[MeterBallistics; 2]>::default(),
             wave: Wave::default(),
@@ -127,6 +132,7 @@ impl<'a> Renderer<'a> {
             keys: None,
             waiting: VecDeque::new(),
             is_disconnected: false,
+            setup,
         })
     }
 
@@ -254,7 +260,7 @@ impl<'a> Renderer<'a> {
                     self.editor.repaint = true;
                 }
                 let edited = self.perform_requests();
-                if keys::lends_terminal(&key) {
+                if keys::lends_terminal(&key, &self.setup.keys) {
                     // The reader ends with the screen.
                     let _ = events.resume.send(());
                 }

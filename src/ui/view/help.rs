@@ -1,17 +1,20 @@
-//! List of keys, drawn over the conversation.
+//! The help, drawn over the conversation: keys as they are bound now, or commands.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
+use crate::keys::action::ActionGroup;
 use crate::markdown::wrap::width;
 use crate::ui::input::editor::HelpPage;
-use crate::ui::input::push_to_talk::ReleaseEvents;
-use crate::ui::input::slash::{self, SlashContext};
-use crate::ui::text::wrap::truncate;
+use crate::ui::input::help::{self, HelpRow};
+use crate::ui::text::wrap::{padded, truncate};
 use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::state::ScreenState;
+
+/// Mark of the selected row; other rows have spaces of its width.
+const SELECTED: &str = "> ";
 
 /// Columns between a key and its action.
 const GAP: usize = 2;
@@ -19,123 +22,99 @@ const GAP: usize = 2;
 /// Columns of the frame and its padding.
 const MARGIN: u16 = 4;
 
-/// Draws the keys in the middle of an area, the most important first; with a frame if there is room.
+/// Draws the rows around the selected one, with a frame if there is room.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
-    let keys = keys(scene);
-    let key_width = keys.iter().map(|(key, _)| width(key)).max().unwrap_or(0) + GAP;
-    let wanted_width = keys.iter().map(|(_, action)| key_width + width(action)).max().unwrap_or(0);
-    let wanted = (to_u16(wanted_width), to_u16(keys.len()));
-    let is_framed = area.width >= wanted.0 + MARGIN && area.height >= wanted.1 + 2;
-    let (width, height) =
-        if is_framed { (wanted.0 + MARGIN, wanted.1 + 2) } else { (area.width, area.height) };
-    let popup =
-        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    let mut rows = help::rows(scene.model, scene.editor);
+    // The frame keeps its size while rows are filtered.
+    let all = help::all_rows(scene.model, scene.editor);
+    let meaning_width = all.iter().map(|row| width(&row.meaning)).max().unwrap_or(0);
+    let wanted = to_u16(SELECTED.len() + key_width(&all) + GAP + meaning_width) + MARGIN;
     // The whole area is cleared: a wide character cut in half would shift its row.
     frame.render_widget(Clear, area);
-    let mut inside = popup;
+    let is_framed = area.width >= wanted && area.height > 6;
+    let popup = Rect { x: area.x + area.width.saturating_sub(wanted) / 2, width: wanted, ..area };
+    let mut inside = area;
     if is_framed {
+        let words = &scene.model.strings().help;
         let title = match scene.editor.help_page {
-            HelpPage::Keys => " Keys ",
-            HelpPage::Commands => " Commands ",
+            HelpPage::Keys => words.keys,
+            HelpPage::Commands => words.commands,
         };
         let block = Block::bordered()
             .border_type(BorderType::Rounded)
             .border_style(scene.theme.dim)
-            .title(title)
+            .title(format!(" {title} "))
             .padding(Padding::horizontal(1));
         inside = block.inner(popup);
         frame.render_widget(block, popup);
+    } else {
+        // The first key of each action is enough on a narrow screen.
+        rows.iter_mut().for_each(|row| row.keys.truncate(row.keys.find(", ").unwrap_or(row.keys.len())));
     }
-    let lines: Vec<_> =
-        keys.iter().map(|key| key_line(key, (key_width, usize::from(inside.width)), scene)).collect();
-    row::draw_all(frame, inside, &lines, RowAlignment::Left);
+    let selected = scene.editor.help_selected.min(rows.len().saturating_sub(1));
+    let (lines, at) = lines(&rows, selected, usize::from(inside.width), scene);
+    let height = usize::from(inside.height);
+    // A heading above the first rows stays visible.
+    let first = if at < height { 0 } else { at + 1 - height };
+    let below = lines.len().saturating_sub(first + height);
+    let visible: Vec<_> = lines.into_iter().skip(first).take(height).collect();
+    row::draw_all(frame, inside, &visible, RowAlignment::Left);
+    if is_framed && below > 0 {
+        let more = format!(" {} ", (scene.model.strings().conversation.more_below)(below));
+        let border = Rect { y: popup.bottom() - 1, height: 1, width: popup.width - 2, ..popup };
+        let place = Rect { x: border.right() - to_u16(width(&more)), width: to_u16(width(&more)), ..border };
+        row::draw(frame, place, &Line::styled(more, scene.theme.dim), RowAlignment::Left);
+    }
+    if !inside.is_empty() {
+        frame.set_cursor_position(Position { x: inside.x, y: inside.y + to_u16(at - first) });
+    }
 }
 
-/// Draws the hint for closing.
+fn key_width(rows: &[HelpRow]) -> usize {
+    rows.iter().map(|row| width(&row.keys)).max().unwrap_or(0)
+}
+
+/// Draws what is typed, and the keys of the help.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
-    row::draw(frame, area, &Line::styled(" Press any key to close", scene.theme.strong), RowAlignment::Left);
+    let (words, filter) = (&scene.model.strings().help, &scene.editor.help_filter);
+    let hint =
+        if filter.is_empty() { words.hint.to_owned() } else { format!("{filter}   {}", words.hint_filtered) };
+    let hint = truncate(&hint, usize::from(area.width).saturating_sub(1)).into_owned();
+    row::draw(frame, area, &Line::styled(format!(" {hint}"), scene.theme.strong), RowAlignment::Left);
 }
 
-fn key_line(
-    key: &(String, &'static str),
-    (key_width, room): (usize, usize),
-    scene: &ScreenState,
-) -> Line<'static> {
-    let (key, action) = key;
-    Line::from(vec![
-        Span::styled(format!("{key:key_width$}"), scene.theme.strong),
-        Span::raw(truncate(action, room.saturating_sub(key_width)).into_owned()),
-    ])
-}
-
-fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
-    let text_only = scene.model.info.text_only;
-    match scene.editor.help_page {
-        HelpPage::Keys => {}
-        HelpPage::Commands => return slash::help(SlashContext { has_audio: !text_only, has_screen: true }),
+/// Returns the lines with their headings, and the index of the selected one.
+fn lines(rows: &[HelpRow], selected: usize, room: usize, scene: &ScreenState) -> (Vec<Line<'static>>, usize) {
+    let (words, key_width) = (&scene.model.strings().help, key_width(rows));
+    let (mut lines, mut at, mut group) = (Vec::new(), 0, None);
+    if rows.is_empty() {
+        lines.push(Line::styled(words.none_found, scene.theme.dim));
     }
-    if scene.model.info.captions {
-        return CAPTIONS.into_iter().map(|(key, action)| (key.to_owned(), action)).collect();
+    for (index, row) in rows.iter().enumerate() {
+        if scene.editor.help_filter.is_empty() && row.group != group {
+            group = row.group;
+            let heading = group.map(|group| match group {
+                ActionGroup::Call => words.call,
+                ActionGroup::Text => words.text,
+                ActionGroup::Window => words.window,
+            });
+            lines.extend(heading.map(|heading| Line::styled(heading, scene.theme.dim)));
+        }
+        let mark = if index == selected { SELECTED } else { "  " };
+        if index == selected {
+            at = lines.len();
+        }
+        let keys_room = key_width.min(room / 2);
+        let keys = padded(&truncate(&row.keys, keys_room), keys_room + GAP);
+        let room = room.saturating_sub(SELECTED.len() + keys_room + GAP);
+        lines.push(Line::from(vec![
+            Span::styled(mark, scene.theme.strong),
+            Span::styled(keys, scene.theme.strong),
+            Span::raw(truncate(&row.meaning, room).into_owned()),
+        ]));
     }
-    let audio = audio_keys(scene);
-    let (leaving, audio) =
-        if text_only { (&TEXT_LEAVING[..], &[][..]) } else { (&CALL_LEAVING[..], &audio[..]) };
-    let devices = if text_only { &[][..] } else { &DEVICES[..] };
-    let keys = [leaving, audio, &EDITING, devices].concat();
-    keys.into_iter().map(|(key, action)| (key.to_owned(), action)).collect()
+    (lines, at)
 }
-
-/// Keys of live captions.
-const CAPTIONS: [(&str, &str); 8] = [
-    ("Ctrl-C, Q", "end; again: without the last caption"),
-    ("M, Enter", "mark this place"),
-    ("Space, Ctrl-T", "mute or unmute the microphone"),
-    ("PgUp, PgDn, arrows", "scroll"),
-    ("Home, End", "scroll to the beginning, end"),
-    ("F2", "choose the microphone"),
-    ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
-    ("F1, ?", "show this help"),
-];
-
-/// Keys that end a text chat.
-const TEXT_LEAVING: [(&str, &str); 2] =
-    [("Ctrl-C", "stop the answer; clear the text; leave"), ("Ctrl-D", "leave (on an empty line)")];
-
-/// Keys that end a call.
-const CALL_LEAVING: [(&str, &str); 1] = [("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line")];
-
-fn audio_keys(scene: &ScreenState) -> Vec<(&'static str, &'static str)> {
-    let space = match (scene.model.info.manual_turns, scene.editor.push_to_talk.release_events()) {
-        (false, _) => "mute or unmute (on an empty line)",
-        (true, ReleaseEvents::Supported) => "hold to talk (on an empty line)",
-        (true, ReleaseEvents::Unsupported) => "begin or end your turn (on an empty line)",
-    };
-    let volume = scene.model.info.volume.map(|_| ("Alt-Up/Down", "make the assistant louder, softer"));
-    [("Ctrl-T", "mute or unmute the microphone"), ("Space", space)].into_iter().chain(volume).collect()
-}
-
-/// Keys for the devices of a call.
-const DEVICES: [(&str, &str); 1] = [("F2", "choose the microphone or speaker")];
-
-/// Keys of every screen.
-const EDITING: [(&str, &str); 16] = [
-    ("Esc", "stop the answer"),
-    ("Enter", "send the text"),
-    ("Alt-Enter", "new line; also Shift-Enter, Ctrl-J"),
-    ("PgUp, PgDn", "scroll by a page"),
-    ("Up, Down", "recall sent texts; move the cursor"),
-    ("Ctrl-R", "search sent texts"),
-    ("Ctrl-O", "edit the text in $VISUAL or $EDITOR"),
-    ("/, Tab", "commands; complete a name"),
-    ("Ctrl-Home/End", "scroll to the beginning, end"),
-    ("Ctrl-A, Ctrl-E", "go to the start, end of the line"),
-    ("Ctrl-W, Ctrl-U", "delete a word, to the line start"),
-    ("Ctrl-K, Ctrl-Y", "delete to the line end; yank it"),
-    ("Ctrl-_, Alt-/", "undo; redo"),
-    ("Ctrl-X", "unfold pasted text"),
-    ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
-    ("F1, ?", "show this help (? on an empty line)"),
-];
 
 fn to_u16(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)

@@ -7,7 +7,7 @@ use crate::ui::model::{Model, SpeakerRole};
 use crate::ui::output::copy;
 
 pub(super) fn context(model: &Model) -> SlashContext {
-    SlashContext { has_audio: !model.info.text_only, has_screen: true }
+    SlashContext { has_audio: !model.info.text_only, has_screen: true, language: model.info.language }
 }
 
 /// Sends the text, or carries out the command. A text that is neither stays in the editor.
@@ -47,7 +47,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         SlashCommand::Copy(part) => match copy::text(model, part) {
             Ok(text) => {
                 editor.to_copy = Some(text);
-                editor.note = Some(copy::SENT.to_owned());
+                editor.note = Some(editor.notes().copied.to_owned());
             }
             Err(error) => editor.note = Some(error.to_owned()),
         },

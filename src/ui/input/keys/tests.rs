@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::audio::api::{DeviceEntry, Direction, Volume};
-use crate::session::io::Notice;
+use crate::session::io::{Notice, TurnState};
 use crate::ui::model::CallInfo;
 
-const NONE: KeyModifiers = KeyModifiers::NONE;
-const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+pub(super) const NONE: KeyModifiers = KeyModifiers::NONE;
+pub(super) const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
 
 fn typed(text: &str) -> Editor {
     let mut editor = Editor::default();
@@ -14,7 +14,7 @@ fn typed(text: &str) -> Editor {
     editor
 }
 
-fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<UserCommand> {
+pub(super) fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<UserCommand> {
     command(Duration::ZERO, &KeyEvent::new(code, modifiers), &Model::default(), editor)
 }
 
@@ -64,7 +64,7 @@ fn alt_up_and_alt_down_change_the_volume_in_steps_within_its_range() {
 fn without_a_speaker_the_volume_keys_say_so() {
     let mut editor = Editor::default();
     assert_eq!(press(KeyCode::Up, KeyModifiers::ALT, &mut editor), None);
-    assert_eq!(editor.note.as_deref(), Some(NO_SPEAKER));
+    assert_eq!(editor.note.as_deref(), Some("no speaker in use: the volume cannot be changed"));
 }
 
 /// Presses a key in a text chat.
@@ -89,8 +89,11 @@ fn ctrl_c_in_a_chat_stops_the_answer_and_keeps_the_conversation() {
     };
     let stop = (Some(UserCommand::Interrupt), "half a question".to_owned(), String::new());
     assert_eq!(ctrl_c(TurnState::Assistant), stop);
-    assert_eq!(ctrl_c(TurnState::Listening), (None, String::new(), TEXT_CLEARED.to_owned()));
-    assert_eq!(ctrl_c(TurnState::Listening).2, LEAVE_ANNOUNCED);
+    assert_eq!(
+        ctrl_c(TurnState::Listening),
+        (None, String::new(), "text cleared; Ctrl-_ restores it".to_owned())
+    );
+    assert_eq!(ctrl_c(TurnState::Listening).2, "press Ctrl-C again or Ctrl-D to leave");
     assert_eq!(ctrl_c(TurnState::Listening).0, Some(UserCommand::HangUp(EndReason::User)));
 }
 
@@ -123,10 +126,13 @@ fn shift_or_alt_with_enter_starts_a_new_line() {
     }
 }
 
-const SPACE: KeyCode = KeyCode::Char(' ');
+pub(super) const SPACE: KeyCode = KeyCode::Char(' ');
 
 /// Returns the commands of keys with manual turns, half a second apart.
-fn manual_turns(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<UserCommand>> {
+pub(super) fn manual_turns(
+    keys: &[(KeyCode, KeyEventKind)],
+    editor: &mut Editor,
+) -> Vec<Option<UserCommand>> {
     let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
     let events = keys.iter().zip(0_u64..).map(|((code, kind), number)| {
         let now = Duration::from_millis(500 * number);
@@ -187,7 +193,7 @@ fn a_stuck_hold_ends_the_turn_with_a_note() {
     editor.push_to_talk.press(Duration::ZERO);
     assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
     assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(UserCommand::EndTurn));
-    assert_eq!(editor.note.as_deref(), Some(HOLD_ENDED));
+    assert_eq!(editor.note.as_deref(), Some("turn ended: no key-repeat received"));
 }
 
 #[test]
@@ -218,13 +224,34 @@ fn a_question_mark_is_help_only_on_an_empty_line() {
 }
 
 #[test]
-fn any_key_closes_the_help_and_only_the_end_does_more() {
+fn the_help_is_filtered_started_from_and_closed() {
     let mut editor = typed("");
-    editor.help = true;
-    assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None);
-    assert!(!editor.help);
+    press(KeyCode::F(1), NONE, &mut editor);
+    for character in "redraw".chars() {
+        assert_eq!(press(KeyCode::Char(character), NONE, &mut editor), None);
+    }
+    assert_eq!((editor.help, editor.help_filter.as_str()), (true, "redraw"));
+    assert_eq!(press(KeyCode::Enter, NONE, &mut editor), None);
+    assert!(!editor.help && editor.repaint && editor.is_empty());
+    for close in [KeyCode::Esc, KeyCode::F(1), KeyCode::Char('?')] {
+        press(KeyCode::F(1), NONE, &mut editor);
+        assert!(editor.help && editor.help_filter.is_empty());
+        assert_eq!(press(close, NONE, &mut editor), None);
+        assert!(!editor.help && editor.is_empty(), "{close:?}");
+    }
     editor.help = true;
     assert_eq!(press(KeyCode::Char('c'), CONTROL, &mut editor), Some(UserCommand::HangUp(EndReason::User)));
+}
+
+#[test]
+fn a_command_of_the_help_is_typed() {
+    let mut editor = typed("/help");
+    press(KeyCode::Enter, NONE, &mut editor);
+    for character in "start a new".chars() {
+        press(KeyCode::Char(character), NONE, &mut editor);
+    }
+    press(KeyCode::Enter, NONE, &mut editor);
+    assert_eq!((editor.help, editor.area.text().as_str()), (false, "/clear "));
 }
 
 #[test]

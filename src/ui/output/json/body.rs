@@ -11,6 +11,8 @@ use crate::session::io::{
     ConnectionState, EndReason, Failure, Limit, Notice, Ready, Removal, TurnState, UsageReport,
 };
 use crate::ui::text::devices;
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::sanitize;
 
 /// Text of a conversation line.
@@ -19,6 +21,13 @@ use crate::ui::text::sanitize::sanitize;
 pub(super) enum LineText {
     Added { delta: String },
     Whole { text: String },
+}
+
+/// A token of a caption.
+#[derive(Serialize)]
+pub(super) struct TokenProbability {
+    pub(super) token: String,
+    pub(super) logprob: f64,
 }
 
 /// Fields after `type` and `at_ms`; `null` if unknown.
@@ -46,6 +55,8 @@ pub(super) enum JsonBody {
         #[serde(flatten)]
         text: LineText,
         r#final: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        logprobs: Vec<TokenProbability>,
     },
     Assistant {
         item_id: String,
@@ -198,10 +209,10 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Removed(Removal::Everything) => JsonBody::Removed { item_id: None },
         Notice::User(_) | Notice::Assistant(_) | Notice::SpeakNow => JsonBody::Nothing {},
         Notice::Device(side, state) => JsonBody::Device {
-            device: devices::side(*side),
+            device: devices::side(english(), *side),
             state: devices::word(state),
             name: clean(devices::name(state)),
-            message: devices::state(*side, state).1,
+            message: devices::state(english(), *side, state).1,
         },
         Notice::Mark(mark) => JsonBody::Mark {
             number: mark.number,
@@ -220,9 +231,14 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
     }
 }
 
+/// JSON is in English, so that programs can read it.
+fn english() -> &'static Strings {
+    UiLanguage::English.strings()
+}
+
 fn choice(entry: &DeviceEntry) -> DeviceChoice {
     DeviceChoice {
-        device: devices::side(entry.direction),
+        device: devices::side(english(), entry.direction),
         id: sanitized(&entry.id),
         name: sanitized(&entry.name),
         default: entry.is_default,

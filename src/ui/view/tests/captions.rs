@@ -62,7 +62,7 @@ fn captions_are_a_calm_column_with_the_partial_one_below() {
     "           Before we begin, let me say a word about …                           "
     "────────────────────────────────────────────────────────────────────────────────"
     " Mic ██████████████───│───  -9 dB                                               "
-    " Ctrl-C end  M mark  Space mute  F1 help  PgUp scroll  F2 microphone            "
+    " Ctrl-C end  M mark  Ctrl-T mute  F1 help  PgUp scroll  F2 microphone           "
     "#);
 }
 

@@ -2,6 +2,7 @@
 
 mod captions;
 mod header_row;
+mod languages;
 mod promises;
 mod screens;
 mod turns;
