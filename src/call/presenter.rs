@@ -406,9 +406,10 @@ impl Presenter {
                 }
                 // The conversation stays in the terminal; write errors of a lost terminal are ignored.
                 let written = text.as_ref().map(|text| text.borrow().clone());
-                let _ = summary::write(&model.borrow(), written.as_ref(), columns(), &mut io::stdout());
+                let model = model.borrow();
+                let _ = summary::write(&model, written.as_ref(), columns(), &mut io::stdout());
                 for path in kept {
-                    let note = (strings.notes.kept)(&one_line(path));
+                    let note = (model.strings().notes.kept)(&one_line(path));
                     let _ = writeln!(io::stdout(), "{note}");
                 }
                 Ok(())
