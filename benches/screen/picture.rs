@@ -69,13 +69,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if kind == Some("help") {
         editor.show_help(HelpPage::Keys);
     }
-    let (mut model, input) = match kind {
-        Some("captions") => (captions(), level(-21.0, -12.0)),
-        Some("chat") => (chat(), level(-48.0, -41.0)),
-        Some(_) | None => (call(), level(-48.0, -41.0)),
+    let (model, input) = match kind {
+        Some("captions") => (captions(language), level(-21.0, -12.0)),
+        Some("chat") => (chat(language), level(-48.0, -41.0)),
+        Some(_) | None => (call(language), level(-48.0, -41.0)),
     };
-    model.info.language = language;
-    let live = LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave() };
+    let live =
+        LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave(model.info.captions) };
     let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
     let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;
     let mut layout = ConversationLayout::default();
@@ -86,13 +86,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn wave() -> Wave {
+/// Returns the levels of the last seconds: of both sides, or only of speech that is captioned.
+fn wave(is_captions: bool) -> Wave {
     let mut wave = Wave::default();
     for tenth in 0..60 {
         let swing = (tenth as f32 * 0.9).sin() * 14.0 - 20.0;
         let silence = MeterLevel::SILENCE;
-        let (input, output) =
-            if tenth < 25 { (level(swing, swing), silence) } else { (silence, level(swing, swing)) };
+        let (input, output) = if is_captions || tenth < 25 {
+            (level(swing, swing), silence)
+        } else {
+            (silence, level(swing, swing))
+        };
         let pause = (22..30).contains(&tenth);
         let at = Duration::from_millis(100 * tenth);
         wave.update(at, if pause { silence } else { input }, if pause { silence } else { output });
@@ -108,10 +112,11 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn call() -> Model {
+fn call(language: UiLanguage) -> Model {
     let mut model = Model::new(CallInfo {
         profile: "openai".to_owned(),
         turn_detection: Some(TurnDetectionKind::Semantic),
+        language,
         ..CallInfo::default()
     });
     let usage = UsageReport {
@@ -159,8 +164,8 @@ fn call() -> Model {
     model
 }
 
-fn captions() -> Model {
-    let info = CallInfo { profile: "openai".to_owned(), captions: true, ..CallInfo::default() };
+fn captions(language: UiLanguage) -> Model {
+    let info = CallInfo { profile: "openai".to_owned(), captions: true, language, ..CallInfo::default() };
     let mut model = Model::new(info);
     let ready = Ready { model: Some("gpt-live-transcribe".to_owned()), ..Ready::default() };
     for (at, notice) in [
@@ -185,9 +190,13 @@ fn captions() -> Model {
 }
 
 /// A conversation in writing.
-fn chat() -> Model {
-    let mut model =
-        Model::new(CallInfo { profile: "openai".to_owned(), text_only: true, ..CallInfo::default() });
+fn chat(language: UiLanguage) -> Model {
+    let mut model = Model::new(CallInfo {
+        profile: "openai".to_owned(),
+        text_only: true,
+        language,
+        ..CallInfo::default()
+    });
     let usage = UsageReport {
         last: None,
         total: Usage { total_tokens: Some(1_912), ..Usage::default() },

@@ -33,7 +33,6 @@ use crate::ui::terminal::{Screen, ScreenError, ScreenPane, ScreenSetup, ScreenTi
 use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
-use crate::ui::text::wrap::truncate;
 
 /// Limit for writing pending lines after a signal.
 const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
@@ -299,8 +298,7 @@ impl Presenter {
     /// Updates the progress.
     pub(crate) fn advance(&mut self, now: Duration, position: Duration) {
         let Self::Lines { console, progress: Some(progress), .. } = self else { return };
-        if let Some(line) = progress.line(now, position) {
-            let line = truncate(&line, columns().saturating_sub(1)).into_owned();
+        if let Some(line) = progress.line(now, position, columns().saturating_sub(1)) {
             let mut writer = console.progress();
             // A line that cannot be shown is replaced by the next.
             let _ = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
@@ -361,8 +359,8 @@ impl Presenter {
         }
     }
 
-    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` says where
-    /// the conversations are kept, below what the screen leaves.
+    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` are the
+    /// files of conversations, named below what the screen leaves.
     ///
     /// # Errors
     ///
@@ -381,9 +379,11 @@ impl Presenter {
                 }
                 // The conversation stays in the terminal; write errors of a lost terminal are ignored.
                 let written = text.as_ref().map(|text| text.borrow().clone());
-                let _ = summary::write(&model.borrow(), written.as_ref(), columns(), &mut io::stdout());
-                for kept in kept {
-                    let _ = writeln!(io::stdout(), "{}", one_line(kept));
+                let model = model.borrow();
+                let _ = summary::write(&model, written.as_ref(), columns(), &mut io::stdout());
+                for path in kept {
+                    let note = (model.strings().notes.kept)(&one_line(path));
+                    let _ = writeln!(io::stdout(), "{note}");
                 }
                 Ok(())
             }

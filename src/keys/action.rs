@@ -111,9 +111,11 @@ const CALLS: &[KeyContext] = &[Call, ManualCall];
 const AUDIO: &[KeyContext] = &[Call, ManualCall, Captions];
 const TYPED: &[KeyContext] = &[Call, ManualCall, Chat];
 
+/// An action with its name and the names of its keys.
+type NamedKeys = (Action, &'static str, &'static [&'static str]);
+
 const fn spec(
-    action: Action,
-    (name, keys): (&'static str, &'static [&'static str]),
+    (action, name, keys): NamedKeys,
     contexts: &'static [KeyContext],
     group: ActionGroup,
     help: &'static str,
@@ -121,21 +123,12 @@ const fn spec(
     ActionSpec { action, name, keys, contexts, line: LineCondition::Any, group, help }
 }
 
-const fn call(
-    action: Action,
-    keys: (&'static str, &'static [&'static str]),
-    contexts: &'static [KeyContext],
-    help: &'static str,
-) -> ActionSpec {
-    spec(action, keys, contexts, ActionGroup::Call, help)
+const fn call(keys: NamedKeys, contexts: &'static [KeyContext], help: &'static str) -> ActionSpec {
+    spec(keys, contexts, ActionGroup::Call, help)
 }
 
-const fn text(
-    action: Action,
-    keys: (&'static str, &'static [&'static str]),
-    help: &'static str,
-) -> ActionSpec {
-    spec(action, keys, TYPED, ActionGroup::Text, help)
+const fn text(keys: NamedKeys, help: &'static str) -> ActionSpec {
+    spec(keys, TYPED, ActionGroup::Text, help)
 }
 
 impl ActionSpec {
@@ -150,52 +143,52 @@ impl ActionSpec {
 
 /// All actions in the order of the help.
 pub const ACTIONS: [ActionSpec; 44] = [
-    call(Action::End, ("end", &["ctrl-c", "ctrl-q"]), ALL, "end"),
-    call(Action::Cancel, ("cancel", &["ctrl-c"]), &[Chat], "stop, then clear the text, then leave"),
-    call(Action::EndCaptions, ("end-captions", &["q"]), &[Captions], "end the captions"),
-    call(Action::Leave, ("leave", &["ctrl-d"]), ALL, "leave, while nothing is typed")
+    call((Action::End, "end", &["ctrl-c", "ctrl-q"]), ALL, "end"),
+    call((Action::Cancel, "cancel", &["ctrl-c"]), &[Chat], "stop, then clear the text, then leave"),
+    call((Action::EndCaptions, "end-captions", &["q"]), &[Captions], "end the captions"),
+    call((Action::Leave, "leave", &["ctrl-d"]), ALL, "leave, while nothing is typed")
         .when(LineCondition::Empty),
-    call(Action::Talk, ("talk", &["space"]), &[ManualCall], "speak, with --vad off"),
-    call(Action::Mute, ("mute", &["ctrl-t", "space"]), AUDIO, "mute or unmute the microphone"),
-    call(Action::Mark, ("mark", &["m", "enter"]), &[Captions], "mark this place in the captions"),
-    call(Action::Stop, ("stop", &["esc"]), TYPED, "stop the answer"),
-    call(Action::VolumeUp, ("volume-up", &["alt-up"]), CALLS, "make the assistant louder"),
-    call(Action::VolumeDown, ("volume-down", &["alt-down"]), CALLS, "make the assistant softer"),
-    call(Action::Devices, ("devices", &["f2"]), AUDIO, "choose the microphone or speaker"),
-    call(Action::SwitchMode, ("switch-mode", &["f6", "ctrl-g"]), TYPED, "go to the other mode: call or text"),
-    call(Action::SwitchCall, ("switch-call", &["f7", "ctrl-s"]), TYPED, "hang up, or call again"),
-    call(Action::MuteCall, ("mute-call", &["ctrl-t"]), &[Chat], "mute or unmute the call, in text mode"),
-    call(Action::Clear, ("clear", &["f8"]), TYPED, "clear the conversation, pressed twice"),
-    text(Action::Send, ("send", &["enter"]), "send the text"),
-    text(Action::NewLine, ("new-line", &["alt-enter", "shift-enter", "ctrl-j"]), "start a new line"),
-    text(Action::Complete, ("complete", &["tab"]), "complete a name"),
-    text(Action::ScrollPageUp, ("scroll-page-up", &["pgup"]), "scroll up by a page").everywhere(),
-    text(Action::ScrollPageDown, ("scroll-page-down", &["pgdn"]), "scroll down by a page").everywhere(),
-    text(Action::ScrollStart, ("scroll-start", &["ctrl-home"]), "scroll to the beginning").everywhere(),
-    text(Action::ScrollEnd, ("scroll-end", &["ctrl-end"]), "scroll to the end").everywhere(),
-    text(Action::OlderText, ("older-text", &["ctrl-p"]), "recall the sent text before"),
-    text(Action::NewerText, ("newer-text", &["ctrl-n"]), "recall the sent text after"),
-    text(Action::SearchTexts, ("search-texts", &["ctrl-r"]), "search sent texts"),
-    text(Action::EditText, ("edit-text", &["ctrl-o"]), "edit the text in $VISUAL or $EDITOR"),
-    text(Action::LineStart, ("line-start", &["ctrl-a"]), "go to the start of the line"),
-    text(Action::LineEnd, ("line-end", &["ctrl-e"]), "go to the end of the line"),
-    text(Action::CharLeft, ("char-left", &["ctrl-b"]), "go back by a character"),
-    text(Action::CharRight, ("char-right", &["ctrl-f"]), "go on by a character"),
-    text(Action::WordLeft, ("word-left", &["alt-b"]), "go back by a word"),
-    text(Action::WordRight, ("word-right", &["alt-f"]), "go on by a word"),
-    text(Action::DeleteChar, ("delete-char", &["ctrl-d"]), "delete the next character")
+    call((Action::Talk, "talk", &["space"]), &[ManualCall], "speak, with --vad off"),
+    call((Action::Mute, "mute", &["ctrl-t", "space"]), AUDIO, "mute or unmute the microphone"),
+    call((Action::Mark, "mark", &["m", "enter"]), &[Captions], "mark this place in the captions"),
+    call((Action::Stop, "stop", &["esc"]), TYPED, "stop the answer"),
+    call((Action::VolumeUp, "volume-up", &["alt-up"]), CALLS, "make the assistant louder"),
+    call((Action::VolumeDown, "volume-down", &["alt-down"]), CALLS, "make the assistant softer"),
+    call((Action::Devices, "devices", &["f2"]), AUDIO, "choose the microphone or speaker"),
+    call((Action::SwitchMode, "switch-mode", &["f6", "ctrl-g"]), TYPED, "go to the other mode: call or text"),
+    call((Action::SwitchCall, "switch-call", &["f7", "ctrl-s"]), TYPED, "hang up, or call again"),
+    call((Action::MuteCall, "mute-call", &["ctrl-t"]), &[Chat], "mute or unmute the call, in text mode"),
+    call((Action::Clear, "clear", &["f8"]), TYPED, "clear the conversation, pressed twice"),
+    text((Action::Send, "send", &["enter"]), "send the text"),
+    text((Action::NewLine, "new-line", &["alt-enter", "shift-enter", "ctrl-j"]), "start a new line"),
+    text((Action::Complete, "complete", &["tab"]), "complete a name"),
+    text((Action::ScrollPageUp, "scroll-page-up", &["pgup"]), "scroll up by a page").everywhere(),
+    text((Action::ScrollPageDown, "scroll-page-down", &["pgdn"]), "scroll down by a page").everywhere(),
+    text((Action::ScrollStart, "scroll-start", &["ctrl-home"]), "scroll to the beginning").everywhere(),
+    text((Action::ScrollEnd, "scroll-end", &["ctrl-end"]), "scroll to the end").everywhere(),
+    text((Action::OlderText, "older-text", &["ctrl-p"]), "recall the sent text before"),
+    text((Action::NewerText, "newer-text", &["ctrl-n"]), "recall the sent text after"),
+    text((Action::SearchTexts, "search-texts", &["ctrl-r"]), "search sent texts"),
+    text((Action::EditText, "edit-text", &["ctrl-o"]), "edit the text in $VISUAL or $EDITOR"),
+    text((Action::LineStart, "line-start", &["ctrl-a"]), "go to the start of the line"),
+    text((Action::LineEnd, "line-end", &["ctrl-e"]), "go to the end of the line"),
+    text((Action::CharLeft, "char-left", &["ctrl-b"]), "go back by a character"),
+    text((Action::CharRight, "char-right", &["ctrl-f"]), "go on by a character"),
+    text((Action::WordLeft, "word-left", &["alt-b"]), "go back by a word"),
+    text((Action::WordRight, "word-right", &["alt-f"]), "go on by a word"),
+    text((Action::DeleteChar, "delete-char", &["ctrl-d"]), "delete the next character")
         .when(LineCondition::Typed),
-    text(Action::DeleteWordLeft, ("delete-word-left", &["ctrl-w", "ctrl-h"]), "delete the word before"),
-    text(Action::DeleteWordRight, ("delete-word-right", &["alt-d"]), "delete the word after"),
-    text(Action::DeleteToStart, ("delete-to-start", &["ctrl-u"]), "delete to the start of the line"),
-    text(Action::DeleteToEnd, ("delete-to-end", &["ctrl-k"]), "delete to the end of the line"),
-    text(Action::Yank, ("yank", &["ctrl-y"]), "insert what was deleted"),
-    text(Action::Undo, ("undo", &["ctrl-_"]), "undo"),
-    text(Action::Redo, ("redo", &["alt-/", "alt-_"]), "redo"),
-    text(Action::Unfold, ("unfold", &["ctrl-x"]), "unfold pasted text"),
-    spec(Action::Help, ("help", &["f1", "?"]), ALL, ActionGroup::Window, "show this help"),
-    spec(Action::Redraw, ("redraw", &["ctrl-l"]), ALL, ActionGroup::Window, "redraw the screen"),
-    spec(Action::Suspend, ("suspend", &["ctrl-z"]), ALL, ActionGroup::Window, "suspend the program"),
+    text((Action::DeleteWordLeft, "delete-word-left", &["ctrl-w", "ctrl-h"]), "delete the word before"),
+    text((Action::DeleteWordRight, "delete-word-right", &["alt-d"]), "delete the word after"),
+    text((Action::DeleteToStart, "delete-to-start", &["ctrl-u"]), "delete to the start of the line"),
+    text((Action::DeleteToEnd, "delete-to-end", &["ctrl-k"]), "delete to the end of the line"),
+    text((Action::Yank, "yank", &["ctrl-y"]), "insert what was deleted"),
+    text((Action::Undo, "undo", &["ctrl-_"]), "undo"),
+    text((Action::Redo, "redo", &["alt-/", "alt-_"]), "redo"),
+    text((Action::Unfold, "unfold", &["ctrl-x"]), "unfold pasted text"),
+    spec((Action::Help, "help", &["f1", "?"]), ALL, ActionGroup::Window, "show this help"),
+    spec((Action::Redraw, "redraw", &["ctrl-l"]), ALL, ActionGroup::Window, "redraw the screen"),
+    spec((Action::Suspend, "suspend", &["ctrl-z"]), ALL, ActionGroup::Window, "suspend the program"),
 ];
 
 /// Actions that share a key: where both could act, the first one does.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::price::Prices;
 use crate::protocol::settings::{AudioFormat, Modality, SessionSettings, TurnMethod, Voice};
 use crate::protocol::value::FieldUpdate;
 use crate::session::io::message::{Attachment, PastTurn};
-use crate::session::metering::price::Prices;
 
 /// Default silence that ends a turn. The servers' own default of 200 ms interrupts people who pause to think.
 pub const SILENCE_MS: u32 = 500;

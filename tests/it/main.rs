@@ -47,3 +47,5 @@ mod sounding;
 #[cfg(unix)]
 mod losses;
 mod names;
+#[cfg(unix)]
+mod relay;

@@ -100,7 +100,7 @@ impl CallDriver {
         }
     }
 
-    /// Completes the files and closes the presentation. `kept` says where other conversations are kept.
+    /// Completes the files and closes the presentation. `kept` is the file of another conversation.
     ///
     /// # Errors
     ///
@@ -117,10 +117,10 @@ impl CallDriver {
         written.and(shown).map(|()| reason)
     }
 
-    /// Returns where the conversation is kept.
+    /// Returns the file in which the conversation is kept.
     pub(crate) fn kept(&self) -> Option<String> {
         let path = self.recorder.as_ref().and_then(ConversationRecorder::path);
-        path.map(|path| format!("conversation kept in {}", path.display()))
+        path.map(|path| path.display().to_string())
     }
 
     /// Waits for one input. Dropping the other futures loses nothing: connections and console keep their state,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::file::key_table::ConfiguredKeys;
 use crate::config::file::{ConfigFault, ConfigReader};
-use crate::config::key_table::ConfiguredKeys;
 use crate::keys::action::Action;
 use crate::keys::bindings::KeyBindings;
 use crate::keys::chord::{KeyChord, KeyNameError};
@@ -24,7 +24,7 @@ impl ConfigReader<'_> {
             let span = name.span();
             let name = name.get_ref().as_ref();
             let action = Action::named(name).ok_or_else(|| {
-                let hint = format!("did you mean {}? rtvoice config show lists all", Action::nearest(name));
+                let hint = format!("did you mean {}?", Action::nearest(name));
                 self.fault(&span, format!("unknown action {name:?}"), &hint)
             })?;
             let keys = self.key_list(name, value)?;

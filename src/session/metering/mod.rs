@@ -2,7 +2,6 @@
 
 pub(super) mod latency;
 pub(super) mod usage;
-pub mod price;
 pub(super) mod limits;
 
 use std::time::Duration;

@@ -31,12 +31,17 @@ pub enum HelpChoice {
     Close,
 }
 
-/// Returns the rows that contain what is typed in the help.
-pub fn rows(model: &Model, editor: &Editor) -> Vec<HelpRow> {
-    let rows = match editor.help_page {
+/// Returns all rows of a page.
+pub fn all_rows(model: &Model, editor: &Editor) -> Vec<HelpRow> {
+    match editor.help_page {
         HelpPage::Keys => keys(model, editor),
         HelpPage::Commands => commands(model),
-    };
+    }
+}
+
+/// Returns the rows that contain what is typed in the help.
+pub fn rows(model: &Model, editor: &Editor) -> Vec<HelpRow> {
+    let rows = all_rows(model, editor);
     let filter = editor.help_filter.to_lowercase();
     let is_match = |text: &str| text.to_lowercase().contains(&filter);
     rows.into_iter().filter(|row| is_match(&row.keys) || is_match(&row.meaning)).collect()
@@ -60,11 +65,9 @@ fn keys(model: &Model, editor: &Editor) -> Vec<HelpRow> {
             (Action::Devices, _) if context == KeyContext::Captions => words.choose_microphone.to_owned(),
             (action, _) => (words.action)(action),
         };
-        let choice = match action {
-            // Talking needs the key itself, and an editor needs that the keys are not read meanwhile.
-            Action::Talk | Action::EditText | Action::Help => HelpChoice::Close,
-            action => HelpChoice::Start(action),
-        };
+        // Talking needs the key itself, and an editor needs that the keys are not read meanwhile.
+        let is_shown_only = matches!(action, Action::Talk | Action::EditText | Action::Help);
+        let choice = if is_shown_only { HelpChoice::Close } else { HelpChoice::Start(action) };
         rows.push(HelpRow { keys: keys.join(", "), meaning, group: Some(spec.group), choice });
     }
     let fixed = match context {

@@ -25,8 +25,10 @@ const MARGIN: u16 = 4;
 /// Draws the rows around the selected one, with a frame if there is room.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let mut rows = help::rows(scene.model, scene.editor);
-    let meaning_width = rows.iter().map(|row| width(&row.meaning)).max().unwrap_or(0);
-    let wanted = to_u16(SELECTED.len() + key_width(&rows) + GAP + meaning_width) + MARGIN;
+    // The frame keeps its size while rows are filtered.
+    let all = help::all_rows(scene.model, scene.editor);
+    let meaning_width = all.iter().map(|row| width(&row.meaning)).max().unwrap_or(0);
+    let wanted = to_u16(SELECTED.len() + key_width(&all) + GAP + meaning_width) + MARGIN;
     // The whole area is cleared: a wide character cut in half would shift its row.
     frame.render_widget(Clear, area);
     let is_framed = area.width >= wanted && area.height > 6;

@@ -39,6 +39,7 @@ fn another_key_can_be_held_to_talk() {
 }
 
 /// A test of the whole table would repeat it; that each entry does something is what matters.
+#[expect(clippy::wildcard_enum_match_arm, reason = "few actions need more than a text")]
 #[test]
 fn each_bound_key_is_found_on_its_screen_and_does_something() {
     let visible = |editor: &Editor, command: Option<UserCommand>| (format!("{editor:?}"), command);

@@ -393,7 +393,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
     fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
             Notice::Connection(ConnectionState::Connecting) => {
-                self.call_state(self.strings.states.connecting)
+                self.call_state(self.strings.states.connecting);
             }
             Notice::Connection(
                 ConnectionState::Configuring

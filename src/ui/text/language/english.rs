@@ -180,6 +180,7 @@ pub(super) const ENGLISH: Strings = Strings {
         },
         searching: |query| format!("search sent texts: {query}"),
         saved: |name| format!("saved to {name}"),
+        kept: |path| format!("conversation kept in {path}"),
     },
     plain: PlainStrings {
         speak_now: "speak now",
@@ -213,8 +214,8 @@ pub(super) const ENGLISH: Strings = Strings {
     help: HelpStrings {
         keys: "Keys",
         commands: "Commands",
-        hint: "type to filter   ↑↓ move   Enter run   Esc close",
-        hint_filtered: "↑↓ move   Enter run   Esc close",
+        hint: "type to filter   Enter run   Esc close   ↑↓ move",
+        hint_filtered: "Enter run   Esc close   ↑↓ move",
         none_found: "nothing found",
         call: "Call",
         text: "Conversation",

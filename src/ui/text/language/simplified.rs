@@ -52,7 +52,7 @@ pub(super) const SIMPLIFIED: Strings = Strings {
     },
     echo: EchoStrings {
         canceller: "回声消除",
-        canceller_short: "消除",
+        canceller_short: "回消",
         ducking: "回声压低",
         ducking_short: "压低",
         half_duplex: "回声半双工",
@@ -170,6 +170,7 @@ pub(super) const SIMPLIFIED: Strings = Strings {
         text_limit: |limit, left_out| format!("文字已达 {limit} 字的上限：略去 {left_out} 字"),
         searching: |query| format!("搜索发送过的文字：{query}"),
         saved: |name| format!("已保存到 {name}"),
+        kept: |path| format!("对话保留在 {path}"),
     },
     plain: PlainStrings {
         speak_now: "请说话",
@@ -203,8 +204,8 @@ pub(super) const SIMPLIFIED: Strings = Strings {
     help: HelpStrings {
         keys: "按键",
         commands: "命令",
-        hint: "输入文字来筛选   ↑↓ 移动   Enter 执行   Esc 关闭",
-        hint_filtered: "↑↓ 移动   Enter 执行   Esc 关闭",
+        hint: "输入文字来筛选   Enter 执行   Esc 关闭   ↑↓ 移动",
+        hint_filtered: "Enter 执行   Esc 关闭   ↑↓ 移动",
         none_found: "找不到",
         call: "通话",
         text: "对话",

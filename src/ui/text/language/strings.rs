@@ -116,7 +116,7 @@ strings! {
         no_answer, no_code, too_long_to_copy, no_more_matches, nothing_to_save,
     } {
         error(&str), no_more_above(&str), not_in_conversation(&str), text_limit(usize, usize), searching(&str),
-        saved(&str), text_cleared(&str), leave_announced(&str, &str), search_keys(&str),
+        saved(&str), kept(&str), text_cleared(&str), leave_announced(&str, &str), search_keys(&str),
     }
 
     /// Lines instead of a screen.

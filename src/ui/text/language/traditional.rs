@@ -52,7 +52,7 @@ pub(super) const TRADITIONAL: Strings = Strings {
     },
     echo: EchoStrings {
         canceller: "回音消除",
-        canceller_short: "消除",
+        canceller_short: "回消",
         ducking: "回音壓低",
         ducking_short: "壓低",
         half_duplex: "回音半雙工",
@@ -170,6 +170,7 @@ pub(super) const TRADITIONAL: Strings = Strings {
         text_limit: |limit, left_out| format!("文字已達 {limit} 字的上限：略過 {left_out} 字"),
         searching: |query| format!("搜尋送出過的文字：{query}"),
         saved: |name| format!("已儲存到 {name}"),
+        kept: |path| format!("對話保留在 {path}"),
     },
     plain: PlainStrings {
         speak_now: "請說話",
@@ -203,8 +204,8 @@ pub(super) const TRADITIONAL: Strings = Strings {
     help: HelpStrings {
         keys: "按鍵",
         commands: "指令",
-        hint: "輸入文字來篩選   ↑↓ 移動   Enter 執行   Esc 關閉",
-        hint_filtered: "↑↓ 移動   Enter 執行   Esc 關閉",
+        hint: "輸入文字來篩選   Enter 執行   Esc 關閉   ↑↓ 移動",
+        hint_filtered: "Enter 執行   Esc 關閉   ↑↓ 移動",
         none_found: "找不到",
         call: "通話",
         text: "對話",

@@ -222,7 +222,7 @@ fn the_help_lists_the_keys() {
     "│   Ctrl-O                          edit the text in $VISUAL or $EDITOR        │"
     "│   Ctrl-A                          go to the start of the line                │"
     "╰────────────────────────────────────────────────────────────────── ↓ 20 more ─╯"
-    " type to filter   ↑↓ move   Enter run   Esc close                               "
+    " type to filter   Enter run   Esc close   ↑↓ move                               "
     "#);
     assert_snapshot!(text((40, 10), &odd(), &editor), @r#"
     " answering            01:32 · DEMO MUTED"
@@ -234,7 +234,7 @@ fn the_help_lists_the_keys() {
     "  F2         choose the microphone or s…"
     "  F8         clear the conversation, pr…"
     "Conversation                            "
-    " type to filter   ↑↓ move   Enter run  …"
+    " type to filter   Enter run   Esc close…"
     "#);
 }
 
