@@ -94,7 +94,7 @@ pub(crate) struct BegunCall {
 }
 
 /// Result of starting a call.
-pub(crate) enum StartedCall {
+pub(crate) enum CallStart {
     /// Connected.
     Live(Box<CallDriver>),
     /// Ended by the user before it was connected.
@@ -152,8 +152,8 @@ impl Call<'_> {
     pub(crate) async fn run(mut self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
         let (begun, _stderr) = self.begin((clock, signals), None)?;
         match self.start(begun, None).await? {
-            StartedCall::Ended(reason) => Ok(reason),
-            StartedCall::Live(mut driver) => {
+            CallStart::Ended(reason) => Ok(reason),
+            CallStart::Live(mut driver) => {
                 let reason = driver.drive(Input::Opened).await?;
                 driver.finish(reason, None).await
             }
@@ -200,7 +200,7 @@ impl Call<'_> {
         mut self,
         begun: BegunCall,
         other: Option<SessionLink>,
-    ) -> Result<StartedCall, Error> {
+    ) -> Result<CallStart, Error> {
         let BegunCall { mut presenter, commands, mut commands_rx, clock, levels, trace, feed, stops_answer } =
             begun;
         presenter.show_history(&self.plan.history);
@@ -218,7 +218,7 @@ impl Call<'_> {
             reason = wait_for_hang_up(&mut commands_rx, &mut early) => {
                 show(&mut presenter, clock, &Notice::End(reason.clone()))?;
                 presenter.close(&reason, &[]).await?;
-                return Ok(StartedCall::Ended(reason));
+                return Ok(CallStart::Ended(reason));
             }
         };
         let (EndpointConnection { link, note }, audio) = match connected {
@@ -270,7 +270,7 @@ impl Call<'_> {
             muted: false,
             other,
         };
-        Ok(StartedCall::Live(Box::new(driver)))
+        Ok(CallStart::Live(Box::new(driver)))
     }
 
     fn presenter(

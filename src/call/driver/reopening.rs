@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audio::Audio;
-use crate::audio::api::{DeviceRequest, Direction, Mute};
+use crate::audio::api::{DeviceRequest, Direction, Mute, Volume};
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::driver::CallDriver;
 use crate::error::Error;
@@ -55,6 +55,26 @@ impl CallDriver {
         }
     }
 
+    /// Mutes or unmutes, in the next call too.
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+        if let Some(audio) = &self.audio {
+            audio.control.set_mute(mute(muted));
+        }
+    }
+
+    /// Changes the volume, in the next call too, and remembers it.
+    pub(super) fn set_volume(&mut self, now: Duration, volume: Volume) -> Result<(), Error> {
+        if let Some(audio) = &self.audio {
+            audio.control.set_volume(volume);
+        }
+        if let Some(options) = &mut self.to_open {
+            options.volume = volume;
+        }
+        let failure = self.memory.volume(volume.percent());
+        failure.map_or(Ok(()), |message| self.show(now, &Notice::Error { code: None, message }))
+    }
+
     /// Uses this device in the next call too.
     pub(super) fn use_device_again(&mut self, direction: Direction, id: Option<&str>) {
         let request = id.map_or(DeviceRequest::Default, |id| DeviceRequest::Named(id.to_owned()));
@@ -66,7 +86,7 @@ impl CallDriver {
     }
 }
 
-pub(super) fn mute(muted: bool) -> Mute {
+fn mute(muted: bool) -> Mute {
     if muted { Mute::Muted } else { Mute::Live }
 }
 

@@ -16,7 +16,7 @@ use crate::call::driver::{CallDriver, Consumer};
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::modes::session_link::SessionLink;
 use crate::call::presenter::Presenter;
-use crate::call::run::{COMMANDS, Call, StartedCall};
+use crate::call::run::{COMMANDS, Call, CallStart};
 use crate::call::setup::theme;
 use crate::call::signals::Signals;
 use crate::call::trace::SharedTrace;
@@ -82,8 +82,8 @@ pub(crate) async fn run(
     };
     let voice = async {
         Ok::<_, Error>(match call.start(begun, Some(call_link)).await? {
-            StartedCall::Ended(reason) => (reason, None),
-            StartedCall::Live(mut driver) => (driver.drive(Input::Opened).await?, Some(driver)),
+            CallStart::Ended(reason) => (reason, None),
+            CallStart::Live(mut driver) => (driver.drive(Input::Opened).await?, Some(driver)),
         })
     };
     let text = async {
