@@ -59,6 +59,23 @@ pub struct Plan {
     pub rewinds_input: bool,
     /// Who detects that the user interrupts a response.
     pub interrupt: Interrupt,
+    /// When connections are opened and closed.
+    pub connecting: ConnectionPolicy,
+}
+
+/// When connections are opened and closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionPolicy {
+    /// At the beginning and at the end of the session.
+    #[default]
+    Once,
+    /// At the beginning; then the user hangs up and calls again.
+    Resumable,
+    /// By the next message; closed after this much time without activity.
+    OnDemand {
+        /// Maximum time without activity.
+        idle: Option<Duration>,
+    },
 }
 
 /// How a conversation in writing speaks its answers.
@@ -161,6 +178,7 @@ impl Plan {
             warm_up: Duration::ZERO,
             rewinds_input: false,
             interrupt: Interrupt::default(),
+            connecting: ConnectionPolicy::default(),
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::file::key_table::ConfiguredKeys;
 use crate::config::file::{ConfigFault, ConfigReader};
-use crate::config::key_table::ConfiguredKeys;
 use crate::keys::action::Action;
 use crate::keys::bindings::KeyBindings;
 use crate::keys::chord::{KeyChord, KeyNameError};

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::declaration::{Scope, ValueKind};
-use crate::config::key_table::ConfiguredKeys;
+use crate::config::file::key_table::ConfiguredKeys;
 use crate::config::pricing::ProfilePrices;
 use crate::config::settings::{Layer, Setting};
 use crate::config::value::{Sourced, Value, ValueOrigin};
@@ -311,6 +311,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
+pub mod key_table;
 mod keys;
 mod prices;
 
