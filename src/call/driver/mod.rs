@@ -198,17 +198,7 @@ impl CallDriver {
                     audio.control.set_mute(reopening::mute(muted));
                 }
             }
-            (Output::SetVolume(volume), audio) => {
-                if let Some(audio) = audio {
-                    audio.control.set_volume(volume);
-                }
-                if let Some(options) = &mut self.to_open {
-                    options.volume = volume;
-                }
-                if let Some(message) = self.memory.volume(volume.percent()) {
-                    self.show(now, &Notice::Error { code: None, message })?;
-                }
-            }
+            (Output::SetVolume(volume), _) => self.set_volume(now, volume)?,
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
             (Output::UseDevice(direction, id), Some(audio)) => {
                 let request = id.map_or(DeviceRequest::Default, DeviceRequest::Named);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audio::Audio;
-use crate::audio::api::{DeviceRequest, Direction, Mute};
+use crate::audio::api::{DeviceRequest, Direction, Mute, Volume};
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::driver::CallDriver;
 use crate::error::Error;
@@ -52,6 +52,20 @@ impl CallDriver {
         match self.audio.take().map(Audio::close) {
             Some(Err(message)) => self.show(now, &Notice::Error { code: None, message }),
             Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// Sets the volume of this call, of the next one, and of later runs.
+    pub(super) fn set_volume(&mut self, now: Duration, volume: Volume) -> Result<(), Error> {
+        if let Some(audio) = &self.audio {
+            audio.control.set_volume(volume);
+        }
+        if let Some(options) = &mut self.to_open {
+            options.volume = volume;
+        }
+        match self.memory.volume(volume.percent()) {
+            Some(message) => self.show(now, &Notice::Error { code: None, message }),
+            None => Ok(()),
         }
     }
 
