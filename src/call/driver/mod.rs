@@ -192,7 +192,12 @@ impl CallDriver {
             (Output::Flush, Some(audio)) => audio.control.flush(),
             (Output::Duck, Some(audio)) => audio.control.set_duck(Duck::Down),
             (Output::Unduck, Some(audio)) => audio.control.set_duck(Duck::Up),
-            (Output::SetMuted(muted), _) => self.set_muted(muted),
+            (Output::SetMuted(muted), audio) => {
+                self.muted = muted;
+                if let Some(audio) = audio {
+                    audio.control.set_mute(reopening::mute(muted));
+                }
+            }
             (Output::SetVolume(volume), _) => self.set_volume(now, volume)?,
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
             (Output::UseDevice(direction, id), Some(audio)) => {

@@ -55,15 +55,7 @@ impl CallDriver {
         }
     }
 
-    /// Mutes or unmutes, in the next call too.
-    pub(super) fn set_muted(&mut self, muted: bool) {
-        self.muted = muted;
-        if let Some(audio) = &self.audio {
-            audio.control.set_mute(mute(muted));
-        }
-    }
-
-    /// Changes the volume, in the next call too, and remembers it.
+    /// Sets the volume of this call, of the next one, and of later runs.
     pub(super) fn set_volume(&mut self, now: Duration, volume: Volume) -> Result<(), Error> {
         if let Some(audio) = &self.audio {
             audio.control.set_volume(volume);
@@ -71,8 +63,10 @@ impl CallDriver {
         if let Some(options) = &mut self.to_open {
             options.volume = volume;
         }
-        let failure = self.memory.volume(volume.percent());
-        failure.map_or(Ok(()), |message| self.show(now, &Notice::Error { code: None, message }))
+        match self.memory.volume(volume.percent()) {
+            Some(message) => self.show(now, &Notice::Error { code: None, message }),
+            None => Ok(()),
+        }
     }
 
     /// Uses this device in the next call too.
@@ -86,7 +80,7 @@ impl CallDriver {
     }
 }
 
-fn mute(muted: bool) -> Mute {
+pub(super) fn mute(muted: bool) -> Mute {
     if muted { Mute::Muted } else { Mute::Live }
 }
 
