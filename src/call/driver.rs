@@ -24,7 +24,9 @@ use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
-use crate::session::io::{ConnectionState, EndReason, Input, Notice, Output, TurnState, UserCommand};
+use crate::session::io::{
+    ConnectionState, EndReason, Input, Notice, Output, SettingChange, TurnState, UserCommand,
+};
 use crate::test_hooks;
 use crate::ui::text::wording;
 
@@ -165,6 +167,7 @@ impl CallDriver {
                 }
             }
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
+            (Output::TestTone, Some(audio)) => audio.control.play_test_tone(),
             (Output::UseDevice(direction, id), Some(audio)) => {
                 let request = id.map_or(DeviceRequest::Default, DeviceRequest::Named);
                 audio.control.use_device(direction, request);
@@ -179,9 +182,16 @@ impl CallDriver {
                 | Output::SetMuted(_)
                 | Output::SetVolume(_)
                 | Output::ListDevices
+                | Output::TestTone
                 | Output::UseDevice(..),
                 None,
             ) => {}
+            (Output::Remember(preference, value), _) => {
+                if let Some(message) = self.memory.preference(preference, &value) {
+                    self.show(now, &Notice::Error { code: None, message })?;
+                }
+                self.show(now, &Notice::Setting(SettingChange::Preference(preference, value)))?;
+            }
             (Output::Rewind(to), _) => {
                 if let Some(feed) = &mut self.feed {
                     feed.rewind(to).map_err(audio_error)?;

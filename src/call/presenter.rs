@@ -1,6 +1,7 @@
 //! Presenter: chooses and runs the screen, plain lines or JSON lines.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,9 +21,11 @@ use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
 use crate::dsp::level::{LevelMeter, LevelReading};
 use crate::error::{Error, Kind};
+use crate::net::endpoint::redaction::Redactor;
 use crate::session::io::message::PastTurn;
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::test_hooks;
+use crate::ui::event_log::WireEvent;
 use crate::ui::model::{CallInfo, Model};
 use crate::ui::output::captions::{CaptionLines, ScriptConverter};
 use crate::ui::output::json::{JsonDetail, JsonLines};
@@ -143,6 +146,10 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) lines: Lines,
     /// Sent texts, for the screen.
     pub(crate) questions: QuestionFile,
+    /// Protocol events, for the screen.
+    pub(crate) events: Option<Receiver<WireEvent>>,
+    /// Removes keys from them.
+    pub(crate) redactor: Redactor,
 }
 
 /// Writers for lines.
@@ -188,6 +195,8 @@ impl Presenter {
             levels,
             lines,
             questions,
+            events,
+            redactor,
         } = config;
         let Lines { data, status, prompting, shows_usage, keeps_conversation } = lines;
         let kept = keeps_conversation.then(|| Box::new(Model::new(info.clone())));
@@ -230,7 +239,12 @@ impl Presenter {
                         test_hooks::maybe_panic("ui", now);
                         now
                     }),
-                    theme: theme::theme(display),
+                    theme: {
+                        let display = display.clone();
+                        Box::new(move |name| theme::named(name, &display))
+                    },
+                    events,
+                    redact: Box::new(move |text| redactor.redact_json(text).into_owned()),
                     history: questions.read(),
                     record: Box::new(move |text| questions.record(text)),
                     edit: text_editor::edit_text,

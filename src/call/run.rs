@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
 
 use tokio::sync::mpsc;
 
@@ -18,6 +19,7 @@ use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
 use crate::call::driver::{CallDriver, Consumer};
+use crate::call::event_tap::EventTap;
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::question_file::QuestionFile;
 use crate::call::memory::CallMemory;
@@ -26,6 +28,7 @@ use crate::call::presenter::{
 };
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
+use crate::call::setup::theme;
 use crate::call::signals::Signals;
 use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::{cannot_write_stdout, stderr_can_erase, stdin_is_piped, stdout};
@@ -39,7 +42,8 @@ use crate::protocol::settings::TurnMethod;
 use crate::session::Session;
 use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Notice, UserCommand};
 use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
-use crate::ui::model::{CallInfo, TurnDetectionKind};
+use crate::ui::event_log::WireEvent;
+use crate::ui::model::{CallInfo, CallSettings, TurnDetectionKind};
 use crate::ui::output::plain::PlainStyle;
 
 /// Capacity of the command channel. A person types slower than this.
@@ -116,6 +120,7 @@ struct PresenterInputs<'a> {
     commands: mpsc::Sender<UserCommand>,
     clock: Clock,
     levels: &'a LevelMeters,
+    events: Option<Receiver<WireEvent>>,
 }
 
 impl Call<'_> {
@@ -139,7 +144,11 @@ impl Call<'_> {
             None => None,
         };
         let levels = LevelMeters::default();
-        let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels };
+        let (tap, events) = match self.mode {
+            PresentationMode::Screen => Some(EventTap::new()).unzip(),
+            PresentationMode::Plain | PresentationMode::Json => (None, None),
+        };
+        let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels, events };
         self.recorder.as_ref().map_or(Ok(()), ConversationRecorder::prepare)?;
         let mut presenter = self.presenter(&stderr, inputs)?;
         presenter.show_history(&self.plan.history);
@@ -187,7 +196,7 @@ impl Call<'_> {
         let driver = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
             piped,
-            wire: Wire { connections: Connections::new(self.target, link), trace, clock },
+            wire: Wire { connections: Connections::new(self.target, link), trace, tap, clock },
             audio,
             feed,
             presenter,
@@ -236,8 +245,14 @@ impl Call<'_> {
                 .or(self.speaker.as_ref())
                 .and_then(AudioOptions::speaker_volume),
             captions: self.plan.mode == Mode::Transcribe,
+            settings: CallSettings {
+                speed_percent: self.plan.settings.speed.map_or(100, |speed| (speed * 100.0).round() as u32),
+                instructions: self.plan.settings.instructions.clone().unwrap_or_default(),
+                vad_preset: self.memory.vad_preset.clone(),
+                theme: theme::name(self.display),
+            },
         };
-        let PresenterInputs { commands, clock, levels } = inputs;
+        let PresenterInputs { commands, clock, levels, events } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
         let keeps_conversation = match self.stdin {
             StdinMode::Lines | StdinMode::Prompted => true,
@@ -258,6 +273,8 @@ impl Call<'_> {
             levels,
             lines,
             questions: self.questions.clone(),
+            events,
+            redactor: self.target.redactor(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! Converts the display settings to the theme of a screen.
 
+use clap::ValueEnum;
+
 use crate::call::streams::standard::charset;
 use crate::cli::display::DisplayArgs;
 use crate::config::values::ThemeSetting;
@@ -16,4 +18,15 @@ pub(crate) fn theme(display: &DisplayArgs) -> Theme {
     };
     let motion = if display.calm { ScreenMotion::Calm } else { ScreenMotion::Normal };
     Theme { charset: charset(), motion, ..theme }
+}
+
+/// Returns the name of the theme of the settings.
+pub(crate) fn name(display: &DisplayArgs) -> String {
+    display.theme.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Returns the theme of a name; of an unknown one, that of the settings.
+pub(crate) fn named(name: &str, display: &DisplayArgs) -> Theme {
+    let named = ThemeSetting::from_str(name, false).unwrap_or(display.theme);
+    theme(&DisplayArgs { theme: named, ..display.clone() })
 }

@@ -102,6 +102,10 @@ pub enum UserCommand {
     SetVolume(Volume),
     /// List the devices.
     ListDevices,
+    /// Play a test tone.
+    TestTone,
+    /// Change what is remembered for later calls.
+    Prefer(Preference, String),
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
     /// Begin a turn by hand, or end the open one.
@@ -200,6 +204,10 @@ pub enum Output {
     SetVolume(Volume),
     /// List the devices.
     ListDevices,
+    /// Play a test tone, which the server does not hear.
+    TestTone,
+    /// Remember this for later calls, and show it.
+    Remember(Preference, String),
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
     /// Open the speaker, unless it is open.
@@ -303,6 +311,8 @@ pub enum Notice {
     Muted(bool),
     /// Volume of the speaker.
     Volume(Volume),
+    /// A setting was changed.
+    Setting(SettingChange),
     /// The user marked a place in live captions.
     Mark(PlaceMark),
     /// The state of a device changed.
@@ -324,6 +334,26 @@ pub enum Notice {
     Debug(String),
     /// The session is over.
     End(EndReason),
+}
+
+/// A change of a setting during the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingChange {
+    /// Speed of speech in percent.
+    Speed(u32),
+    /// System instructions.
+    Instructions(String),
+    /// What is remembered for later calls.
+    Preference(Preference, String),
+}
+
+/// A setting that is remembered for later calls; its values are those of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// Colors of the screen; applies at once, too.
+    Theme,
+    /// Preset for background noise.
+    VadPreset,
 }
 
 /// What was removed from the conversation.

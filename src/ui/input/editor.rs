@@ -1,6 +1,10 @@
 //! The state of the screen that the session does not know: the text being typed, scrolling, overlays.
 
+use crate::session::io::UserCommand;
+use crate::ui::event_log::EventLog;
 use crate::ui::input::ctrl_c::CtrlCPresses;
+use crate::ui::input::panels::Panel;
+use crate::ui::input::panels::events::EventDetail;
 use crate::ui::input::push_to_talk::PushToTalkKey;
 use crate::ui::input::recall::QuestionHistory;
 use crate::ui::input::slash;
@@ -16,6 +20,8 @@ pub struct DrawResult {
     pub scroll: usize,
     /// Columns of a row of the typed text.
     pub input_columns: usize,
+    /// Columns of a panel.
+    pub panel_columns: usize,
     /// Whether words were found that were searched for.
     pub found: Option<bool>,
 }
@@ -29,16 +35,6 @@ pub struct ConversationSearch {
     pub is_due: bool,
     /// Whether the same words were searched for before.
     pub is_repeated: bool,
-}
-
-/// What the help shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HelpPage {
-    /// The keys.
-    #[default]
-    Keys,
-    /// The commands.
-    Commands,
 }
 
 /// The state of the screen that the session does not know.
@@ -60,16 +56,20 @@ pub struct Editor {
     pub wheel: WheelDetector,
     /// What is searched for in the conversation.
     pub find: Option<ConversationSearch>,
-    /// What the help shows.
-    pub help_page: HelpPage,
-    /// Whether the list of keys is shown.
-    pub help: bool,
-    /// The selected row of the list of devices, while that is shown.
-    pub picker: Option<usize>,
+    /// The panel that is shown.
+    pub panel: Option<Panel>,
+    /// Protocol events.
+    pub events: EventLog,
+    /// Number of a protocol event whose JSON is to be shown.
+    pub to_show_event: Option<u64>,
+    /// Commands of a panel for the session.
+    pub queued: Vec<UserCommand>,
     /// Lines of the conversation below the visible ones.
     pub scroll: usize,
     /// Visible lines of the conversation, by the last drawing.
     pub page: usize,
+    /// Columns of a panel, by the last drawing.
+    pub panel_columns: usize,
     /// Whether the whole screen must be drawn again.
     pub repaint: bool,
     /// Whether the program must be suspended.
@@ -88,14 +88,16 @@ impl Editor {
         self.area.is_empty()
     }
 
-    /// Shows a help page.
-    pub fn show_help(&mut self, page: HelpPage) {
-        (self.help, self.help_page) = (true, page);
+    /// Shows the JSON of a protocol event; `redact` removes keys.
+    pub fn show_event(&mut self, number: u64, redact: impl Fn(&str) -> String) {
+        let Some(Panel::Events(panel)) = &mut self.panel else { return };
+        let Some(line) = self.events.line(number) else { return };
+        panel.detail = Some(EventDetail::of(&line.event, self.panel_columns, redact));
     }
 
     /// Takes the results of a drawing that the next keys need.
     pub fn apply(&mut self, drawn: &DrawResult) {
-        (self.page, self.scroll) = (drawn.page, drawn.scroll);
+        (self.page, self.scroll, self.panel_columns) = (drawn.page, drawn.scroll, drawn.panel_columns);
         if let (Some(found), Some(find)) = (drawn.found, &mut self.find) {
             find.is_due = false;
             self.note = match (found, find.is_repeated) {

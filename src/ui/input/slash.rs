@@ -1,7 +1,7 @@
 //! Slash commands: one table for the screens and the plain lines of `chat` and `talk`.
 
 use crate::audio::api::{Direction, Volume};
-use crate::session::io::{CopyPart, EndReason, LocalRequest, UserCommand};
+use crate::session::io::{CopyPart, EndReason, LocalRequest, Preference, UserCommand};
 
 /// What a sent text means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,16 @@ pub enum SlashCommand {
     Turn,
     /// List the audio devices.
     Devices,
+    /// Play a test tone.
+    TestTone,
+    /// Show settings.
+    Settings,
+    /// Show where the delays of the last answers came from.
+    Latency,
+    /// Show protocol events.
+    Events,
+    /// Change what is remembered for all calls.
+    Prefer(Preference, String),
     /// Use another device; without a name, the system's default.
     UseDevice(Direction, Option<String>),
 }
@@ -65,7 +75,9 @@ impl SlashCommand {
     /// Returns what it asks of the session; none for commands of a screen.
     pub fn user_command(self) -> Option<UserCommand> {
         Some(match self {
-            Self::Help | Self::Edit | Self::Find(_) => return None,
+            Self::Help | Self::Edit | Self::Find(_) | Self::Settings | Self::Latency | Self::Events => {
+                return None;
+            }
             Self::Quit => UserCommand::HangUp(EndReason::User),
             Self::Clear => UserCommand::Clear,
             Self::Retry => UserCommand::Retry,
@@ -84,6 +96,8 @@ impl SlashCommand {
             Self::SetVolume(volume) => UserCommand::SetVolume(volume),
             Self::Turn => UserCommand::SwitchTurn,
             Self::Devices => UserCommand::ListDevices,
+            Self::TestTone => UserCommand::TestTone,
+            Self::Prefer(preference, value) => UserCommand::Prefer(preference, value),
             Self::UseDevice(side, name) => UserCommand::UseDevice(side, name),
         })
     }
@@ -111,6 +125,8 @@ struct CommandSpec {
 enum Argument {
     None,
     Optional(&'static str),
+    /// One of these words.
+    Choice(&'static str),
     /// Any text or none.
     Free(&'static str),
     Required(&'static str),
@@ -123,6 +139,12 @@ enum CommandPlace {
     Call,
     Screen,
 }
+
+/// Themes of a screen, as in the settings.
+pub const THEMES: &str = "auto|dark|light|contrast|none";
+
+/// Presets for background noise, as in the settings.
+pub const VAD_PRESETS: &str = "quiet|office|noisy";
 
 /// Placeholder of arguments that name a file.
 const FILE: &str = "FILE";
@@ -142,7 +164,7 @@ const SWITCH: &str = "on|off";
 /// Largest edit distance of a suggested name.
 const SUGGESTION_DISTANCE: usize = 2;
 
-const COMMANDS: [CommandSpec; 25] = [
+const COMMANDS: [CommandSpec; 31] = [
     spec("/help", Argument::None, CommandPlace::Anywhere, "list the commands"),
     spec("/quit", Argument::None, CommandPlace::Anywhere, "leave; also /exit, /end"),
     spec("/stop", Argument::None, CommandPlace::Anywhere, "stop the answer"),
@@ -177,6 +199,17 @@ const COMMANDS: [CommandSpec; 25] = [
     spec("/devices", Argument::None, CommandPlace::Call, "list the audio devices"),
     spec("/input", Argument::Required("NAME"), CommandPlace::Call, "use another microphone"),
     spec("/output", Argument::Required("NAME"), CommandPlace::Call, "use another speaker"),
+    spec("/tone", Argument::None, CommandPlace::Call, "play a test tone of one second"),
+    spec(
+        "/vad-preset",
+        Argument::Choice(VAD_PRESETS),
+        CommandPlace::Call,
+        "preset for background noise, from the next call on",
+    ),
+    spec("/theme", Argument::Choice(THEMES), CommandPlace::Screen, "change the colors"),
+    spec("/settings", Argument::None, CommandPlace::Screen, "show and change settings"),
+    spec("/latency", Argument::None, CommandPlace::Screen, "show where delays come from"),
+    spec("/events", Argument::None, CommandPlace::Screen, "show protocol events"),
     spec("//", Argument::None, CommandPlace::Anywhere, "send a message that begins with a slash"),
 ];
 
@@ -250,7 +283,14 @@ fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<()
         Argument::Required(SPEED) if speed_percent(argument).is_none() => {
             Err(format!("{name} needs a number from 0.25 to 1.5"))
         }
-        Argument::None | Argument::Optional(_) | Argument::Free(_) | Argument::Required(_) => Ok(()),
+        Argument::Choice(words) if !words.split('|').any(|word| word == argument) => {
+            Err(format!("{name} needs one of {}", words.replace('|', ", ")))
+        }
+        Argument::None
+        | Argument::Optional(_)
+        | Argument::Choice(_)
+        | Argument::Free(_)
+        | Argument::Required(_) => Ok(()),
     }
 }
 
@@ -298,6 +338,12 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
         "/volume" => SlashCommand::SetVolume(percent(argument)?),
         "/turn" => SlashCommand::Turn,
         "/devices" => SlashCommand::Devices,
+        "/tone" => SlashCommand::TestTone,
+        "/settings" => SlashCommand::Settings,
+        "/latency" => SlashCommand::Latency,
+        "/events" => SlashCommand::Events,
+        "/theme" => SlashCommand::Prefer(Preference::Theme, text()),
+        "/vad-preset" => SlashCommand::Prefer(Preference::VadPreset, text()),
         "/input" => SlashCommand::UseDevice(Direction::Input, device()),
         "/output" => SlashCommand::UseDevice(Direction::Output, device()),
         _ => return None,
@@ -330,7 +376,9 @@ pub fn help(context: SlashContext) -> Vec<(String, &'static str)> {
         Argument::Optional(placeholder) | Argument::Free(placeholder) => {
             format!("{} [{placeholder}]", spec.name)
         }
-        Argument::Required(placeholder) => format!("{} {placeholder}", spec.name),
+        Argument::Choice(placeholder) | Argument::Required(placeholder) => {
+            format!("{} {placeholder}", spec.name)
+        }
     };
     available(context).map(|spec| (usage(spec), spec.help)).collect()
 }
@@ -447,8 +495,8 @@ mod tests {
 
     #[test]
     fn a_slash_offers_the_names() {
-        assert_eq!(offers("/s", CHAT), ["/stop", "/save", "/system", "/speak"]);
-        assert_eq!(offers("/", CHAT).len(), 17);
+        assert_eq!(offers("/s", CHAT), ["/stop", "/save", "/system", "/speak", "/settings"]);
+        assert_eq!(offers("/", CHAT).len(), 21);
         assert!(offers("/save x", CHAT).is_empty() && offers("hello", CHAT).is_empty());
     }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus, Volume};
-use crate::session::io::delay::DelayReport;
+use crate::session::io::delay::{Delay, DelayReport};
 use crate::session::io::{
-    AssistantLine, ConnectionState, EndReason, Notice, Ready, Removal, TurnState, UsageReport, UserUtterance,
+    AssistantLine, ConnectionState, EndReason, Notice, Preference, Ready, Removal, SettingChange, TurnState,
+    UsageReport, UserUtterance,
 };
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::growing::GrowingText;
@@ -14,6 +15,9 @@ use crate::ui::text::sanitize;
 use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
+
+/// Delays that are kept.
+const MAX_DELAYS: usize = 50;
 
 /// State from which a screen is drawn. Cloning is cheap: the entries are shared.
 #[derive(Clone, Debug)]
@@ -48,6 +52,10 @@ pub struct Model {
     pub usage: Option<UsageReport>,
     /// Latency of the responses.
     pub delay: Option<DelayReport>,
+    /// Delays of the last answers, oldest first.
+    pub delays: Arc<[Delay]>,
+    /// How often a device has changed.
+    pub device_changes: u64,
     /// Latest notice for the status row.
     pub note: Option<StatusNote>,
     /// Reason why the session ended.
@@ -56,6 +64,8 @@ pub struct Model {
     pub ended_at: Option<Duration>,
     /// Last entry at the most recent start of speech.
     speech_after: Option<EntryPosition>,
+    /// Line of the last change of a setting.
+    setting_entry: Option<u64>,
     /// Number of the next entry.
     next_number: u64,
     /// The answer that grows, and the part of it that was played.
@@ -81,6 +91,28 @@ pub struct CallInfo {
     pub volume: Option<Volume>,
     /// Whether only the speech of the microphone is shown, as captions.
     pub captions: bool,
+    /// Settings that can be changed during the call.
+    pub settings: CallSettings,
+}
+
+/// Settings that can be changed during a call, other than those that the server reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallSettings {
+    /// Speed of speech in percent.
+    pub speed_percent: u32,
+    /// System instructions; empty without any.
+    pub instructions: String,
+    /// Preset for background noise.
+    pub vad_preset: String,
+    /// Name of the theme.
+    pub theme: String,
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        let [vad_preset, theme] = ["office", "auto"].map(str::to_owned);
+        Self { speed_percent: 100, instructions: String::new(), vad_preset, theme }
+    }
 }
 
 impl CallInfo {
@@ -217,10 +249,13 @@ impl Model {
             entries: Vec::new(),
             usage: None,
             delay: None,
+            delays: [].into(),
+            device_changes: 0,
             note: None,
             ended: None,
             ended_at: None,
             speech_after: None,
+            setting_entry: None,
             next_number: 0,
             growing: <[GrowingText; 2]>::default(),
         }
@@ -240,9 +275,14 @@ impl Model {
             Notice::User(line) => self.update_user(at, line),
             Notice::Assistant(line) => self.update_assistant(at, line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
-            Notice::Delay(report) => self.delay = Some(**report),
+            Notice::Delay(report) => {
+                self.delay = Some(**report);
+                let first = (self.delays.len() + 1).saturating_sub(MAX_DELAYS);
+                self.delays = self.delays[first..].iter().copied().chain([report.last]).collect();
+            }
             Notice::Muted(muted) => self.muted = *muted,
             Notice::Volume(volume) => self.info.volume = Some(*volume),
+            Notice::Setting(change) => self.update_setting(at, change),
             Notice::Removed(Removal::Item(item_id)) => self.entries.retain(|entry| entry.item_id != *item_id),
             Notice::Removed(Removal::Everything) => self.entries.clear(),
             Notice::SpeakNow => self.can_speak = true,
@@ -275,7 +315,22 @@ impl Model {
         self.next_number
     }
 
+    /// Applies a change of a setting. Further changes replace its line.
+    fn update_setting(&mut self, at: Duration, change: &SettingChange) {
+        let settings = &mut self.info.settings;
+        match change.clone() {
+            SettingChange::Speed(percent) => settings.speed_percent = percent,
+            SettingChange::Instructions(text) => settings.instructions = text,
+            SettingChange::Preference(Preference::Theme, name) => settings.theme = name,
+            SettingChange::Preference(Preference::VadPreset, name) => settings.vad_preset = name,
+        }
+        self.entries.pop_if(|entry| Some(entry.number) == self.setting_entry);
+        self.setting_entry = Some(self.next_number);
+        self.add_notice(at, wording::setting(change));
+    }
+
     fn update_device(&mut self, at: Duration, side: Direction, state: &DeviceState) {
+        self.device_changes += 1;
         let availability = match side {
             Direction::Input => &mut self.microphone,
             Direction::Output => &mut self.speaker,

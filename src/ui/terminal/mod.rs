@@ -7,6 +7,7 @@ mod renderer;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::dsp::level::LevelReading;
 use crate::session::io::UserCommand;
+use crate::ui::event_log::WireEvent;
 use crate::ui::model::Model;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard, restore_on_panic};
 use crate::ui::view::theme::Theme;
@@ -75,8 +77,12 @@ pub struct ScreenSetup {
     pub output_level: Box<dyn Fn() -> LevelReading + Send>,
     /// Time since the start of the program, as in notices.
     pub clock: Box<dyn Fn() -> Duration + Send>,
-    /// Colours and character set.
-    pub theme: Theme,
+    /// Returns the colours and the character set of a theme.
+    pub theme: Box<dyn Fn(&str) -> Theme + Send>,
+    /// Protocol events.
+    pub events: Option<Receiver<WireEvent>>,
+    /// Removes keys from the JSON of an event.
+    pub redact: Box<dyn Fn(&str) -> String + Send>,
     /// Texts sent earlier, oldest first.
     pub history: Vec<String>,
     /// Records a sent text.

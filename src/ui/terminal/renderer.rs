@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout, Write};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crossterm::event::Event;
@@ -16,6 +16,7 @@ use crate::ui::draw_throttle::DrawThrottle;
 use crate::ui::input::editor::DrawResult;
 use crate::ui::input::editor::Editor;
 use crate::ui::input::keys;
+use crate::ui::input::panels::Panel;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::input::recall::QuestionHistory;
 use crate::ui::model::Model;
@@ -28,7 +29,7 @@ use crate::ui::view::conversation::ConversationLayout;
 use crate::ui::view::meter::ballistics::MeterBallistics;
 use crate::ui::view::meter::wave::Wave;
 use crate::ui::view::state::{LiveStatus, ScreenState};
-use crate::ui::view::theme::ScreenMotion;
+use crate::ui::view::theme::{ScreenMotion, Theme};
 
 /// How long the first frame waits for the terminal's answer about key events: the query must not end up within
 /// a frame.
@@ -93,6 +94,7 @@ struct Renderer<'a> {
     guard: &'a TerminalGuard,
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     model: Model,
+    theme: Theme,
     editor: Editor,
     conversation: ConversationLayout,
     /// Meters of the microphone and the speaker.
@@ -113,7 +115,9 @@ impl<'a> Renderer<'a> {
         let history = QuestionHistory::new(std::mem::take(&mut setup.history));
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         let model = setup.model.borrow().clone();
+        let theme = (setup.theme)(&model.info.settings.theme);
         Ok(Self {
+            theme,
             setup,
             guard,
             terminal: Terminal::new(backend)?,
@@ -165,9 +169,15 @@ impl<'a> Renderer<'a> {
 
     /// Takes the latest model; drawing happens after the lock is released.
     fn update_model(&mut self) {
+        self.receive_events();
         match self.setup.model.has_changed() {
             Ok(true) => {
+                let theme = std::mem::take(&mut self.model.info.settings.theme);
                 self.model = self.setup.model.borrow_and_update().clone();
+                if self.model.info.settings.theme != theme {
+                    self.theme = (self.setup.theme)(&self.model.info.settings.theme);
+                }
+                self.waiting.extend(keys::panels::refresh(&self.model, &mut self.editor));
                 self.throttle.mark_changed();
             }
             Ok(false) => {}
@@ -175,9 +185,20 @@ impl<'a> Renderer<'a> {
         }
     }
 
+    /// Logs protocol events; they are drawn only while their panel is open and not paused.
+    fn receive_events(&mut self) {
+        let is_shown = matches!(&self.editor.panel, Some(Panel::Events(panel)) if panel.is_live());
+        for event in self.setup.events.iter().flat_map(Receiver::try_iter) {
+            self.editor.events.push(event);
+            if is_shown {
+                self.throttle.mark_changed();
+            }
+        }
+    }
+
     fn live_status(&mut self) -> LiveStatus {
         let now = (self.setup.clock)();
-        let is_calm = self.setup.theme.motion == ScreenMotion::Calm;
+        let is_calm = self.theme.motion == ScreenMotion::Calm;
         if let Some(metered) = self.metered.filter(|metered| is_calm && now < metered.now + CALM_INTERVAL) {
             return LiveStatus { now, ..metered };
         }
@@ -202,8 +223,7 @@ impl<'a> Renderer<'a> {
         if std::mem::take(&mut self.editor.repaint) {
             self.repaint()?;
         }
-        let scene =
-            ScreenState { model: &self.model, editor: &self.editor, live: *live, theme: &self.setup.theme };
+        let scene = ScreenState { model: &self.model, editor: &self.editor, live: *live, theme: &self.theme };
         let mut drawn = DrawResult::default();
         let conversation = &mut self.conversation;
         self.terminal.draw(|frame| drawn = view::draw(frame, &scene, conversation))?;
@@ -281,6 +301,10 @@ impl<'a> Renderer<'a> {
         }
         if let Some(text) = self.editor.to_copy.take() {
             self.guard.while_held(|| Some(write_sequence(&copy::sequence(&text)))).transpose()?;
+        }
+        self.waiting.extend(self.editor.queued.drain(..));
+        if let Some(number) = self.editor.to_show_event.take() {
+            self.editor.show_event(number, &self.setup.redact);
         }
         if std::mem::take(&mut self.editor.edit_externally) {
             let (text, edit) = (self.editor.area.text(), self.setup.edit);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::audio::api::{EchoMode, EchoReason, EchoStatus, Volume};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
-use crate::session::io::{ConnectionState, EndReason, Failure, Limit, PlaceMark, TurnState, UsageReport};
+use crate::session::io::{
+    ConnectionState, EndReason, Failure, Limit, PlaceMark, Preference, SettingChange, TurnState, UsageReport,
+};
 use crate::ui::text::sanitize;
 
 /// Returns the state of a connection.
@@ -86,6 +88,18 @@ pub fn echo_sentence(echo: &EchoStatus) -> String {
         EchoMode::HalfDuplex => "microphone off during answers: enter /stop to interrupt",
     };
     format!("{mode}{reason}")
+}
+
+/// Returns a change of a setting.
+pub fn setting(change: &SettingChange) -> String {
+    match change {
+        SettingChange::Speed(percent) => format!("speed of speech {percent} %"),
+        SettingChange::Instructions(_) => "instructions changed".to_owned(),
+        SettingChange::Preference(Preference::Theme, name) => format!("theme {name}"),
+        SettingChange::Preference(Preference::VadPreset, name) => {
+            format!("preset for background noise: {name}, from the next call on")
+        }
+    }
 }
 
 /// What took place, for messages.

@@ -3,7 +3,9 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::session::io::{EndReason, UserCommand};
-use crate::ui::input::editor::{Editor, HelpPage};
+use crate::ui::input::editor::Editor;
+use crate::ui::input::keys::panels;
+use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::model::Model;
 
 /// Handles one key.
@@ -22,11 +24,7 @@ pub(super) fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Opt
         (_, Some('q')) => return Some(UserCommand::HangUp(EndReason::User)),
         (_, Some('m')) | (KeyCode::Enter, _) => return Some(UserCommand::Mark),
         (_, Some(' ')) => return Some(UserCommand::SetMuted(!model.muted)),
-        (_, Some('?')) | (KeyCode::F(1), _) => editor.show_help(HelpPage::Keys),
-        (KeyCode::F(2), _) => {
-            editor.picker = Some(0);
-            return Some(UserCommand::ListDevices);
-        }
+        (_, Some('?')) => return panels::open(PanelKind::Help, model, editor),
         (KeyCode::PageUp, _) => editor.scroll = editor.scroll.saturating_add(page),
         (KeyCode::PageDown, _) => editor.scroll = editor.scroll.saturating_sub(page),
         (KeyCode::Up, _) => editor.scroll = editor.scroll.saturating_add(1),

@@ -1,6 +1,7 @@
 //! Key bindings: maps keys to commands; pure, without a terminal.
 
 mod captions;
+pub mod panels;
 mod submit;
 
 use std::time::Duration;
@@ -9,13 +10,15 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifi
 
 use crate::session::io::{EndReason, TurnState, UserCommand};
 use crate::ui::input::ctrl_c::CtrlCAction;
-use crate::ui::input::editor::{Editor, HelpPage};
+use crate::ui::input::editor::Editor;
+use crate::ui::input::panels::key::PanelEffect;
+use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::input::slash;
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::input::wheel::{ArrowDirection, ArrowSource};
 use crate::ui::model::Model;
-use crate::ui::text::{devices, wording};
+use crate::ui::text::wording;
 
 /// Lines that the arrow keys at the start of a wheel burst stand for.
 const WHEEL_LINES: usize = 3;
@@ -52,13 +55,11 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     if is_end(key, editor) {
         return Some(UserCommand::HangUp(EndReason::User));
     }
-    if let Some(at) = editor.picker {
-        return handle_picker(key, at, model, editor);
+    if editor.panel.is_some() {
+        return panel_key(now, key, model, editor);
     }
-    if editor.help {
-        // Any key closes the help and does nothing else, so that no command is sent by mistake.
-        editor.help = false;
-        return None;
+    if let Some(kind) = panels::kind(key, model) {
+        return panels::open(kind, model, editor);
     }
     if model.info.captions {
         return captions::command(key, model, editor);
@@ -69,6 +70,40 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     let command = typing_key(now, key, model, editor);
     offer_commands(model, editor);
     command
+}
+
+/// Handles a key while a panel is shown. Muting, redrawing and suspending work as always.
+fn panel_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    if key.modifiers == KeyModifiers::CONTROL {
+        return match letter(key) {
+            Some('t' | 'l' | 'z') => control_key(key, model, editor),
+            Some(_) | None => None,
+        };
+    }
+    match panels::effect(key, model, editor) {
+        PanelEffect::None => {}
+        PanelEffect::Close => editor.panel = None,
+        PanelEffect::Open(kind) => return panels::open(kind, model, editor),
+        PanelEffect::Send(commands) => editor.queued.extend(commands),
+        PanelEffect::SendAndClose(commands) => {
+            editor.panel = None;
+            editor.queued.extend(commands);
+        }
+        PanelEffect::ShowEvent(number) => editor.to_show_event = Some(number),
+        PanelEffect::Press(code, modifiers) => {
+            editor.panel = None;
+            return command(now, &KeyEvent::new(code, modifiers), model, editor);
+        }
+        PanelEffect::Compose(text) => {
+            editor.panel = None;
+            editor.area.set(&text);
+        }
+        PanelEffect::Submit(text) => {
+            editor.panel = None;
+            return submit::run(&text, model, editor);
+        }
+    }
+    None
 }
 
 fn typing_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
@@ -122,7 +157,7 @@ fn handle_hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<Use
 
 fn is_end(key: &KeyEvent, editor: &Editor) -> bool {
     key.modifiers == KeyModifiers::CONTROL
-        && match (letter(key), editor.is_empty() || editor.help) {
+        && match (letter(key), editor.is_empty() || editor.panel.is_some()) {
             (Some('c' | 'q'), _) | (Some('d'), true) => true,
             (Some(_) | None, _) => false,
         }
@@ -133,7 +168,7 @@ fn ctrl_c(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserComm
     if key.kind == KeyEventKind::Repeat {
         return None;
     }
-    editor.help = false;
+    editor.panel = None;
     if editor.history.query().is_some() {
         editor.cancel_recall();
         return None;
@@ -233,16 +268,16 @@ fn plain_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) 
             editor.find = None;
             return Some(UserCommand::Interrupt);
         }
-        KeyCode::F(1) => editor.show_help(HelpPage::Keys),
-        KeyCode::F(2) if model.info.text_only => {}
-        KeyCode::F(2) => return Some(show_devices(editor)),
         KeyCode::PageUp => editor.scroll = editor.scroll.saturating_add(editor.page.max(2) - 1),
         KeyCode::PageDown => editor.scroll = editor.scroll.saturating_sub(editor.page.max(2) - 1),
         KeyCode::Backspace if alt => editor.area.kill(Motion::WordLeft),
         KeyCode::Backspace => editor.area.delete(Motion::Left),
         KeyCode::Delete => editor.area.delete(Motion::Right),
         KeyCode::Tab => submit::complete(model, editor),
-        KeyCode::Char(character) => type_character(apply_caps_lock(character, key.state), editor),
+        KeyCode::Char('?') if editor.is_empty() => return panels::open(PanelKind::Help, model, editor),
+        KeyCode::Char(character) => {
+            editor.insert(apply_caps_lock(character, key.state).encode_utf8(&mut [0; 4]));
+        }
         KeyCode::Up if alt => return change_volume(1, model, editor),
         KeyCode::Down if alt => return change_volume(-1, model, editor),
         code if is_wheel(now, code, selection(key), editor) => {}
@@ -269,35 +304,6 @@ fn selection(key: &KeyEvent) -> Selection {
     if key.modifiers.contains(KeyModifiers::SHIFT) { Selection::Extend } else { Selection::Drop }
 }
 
-fn show_devices(editor: &mut Editor) -> UserCommand {
-    editor.picker = Some(0);
-    // The previous list may be outdated.
-    UserCommand::ListDevices
-}
-
-/// Moves within the device list, selects a device, or cancels.
-#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn handle_picker(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    let rows = model.devices.as_deref().map(devices::rows).unwrap_or_default();
-    let last = rows.len().saturating_sub(1);
-    let at = at.min(last);
-    editor.picker = match key.code {
-        KeyCode::Up => Some(at.saturating_sub(1)),
-        KeyCode::Down => Some((at + 1).min(last)),
-        KeyCode::Home | KeyCode::PageUp => Some(0),
-        KeyCode::End | KeyCode::PageDown => Some(last),
-        KeyCode::Esc | KeyCode::F(2) | KeyCode::Enter => None,
-        _ => Some(at),
-    };
-    match key.code {
-        KeyCode::Enter => {
-            let row = rows.into_iter().nth(at)?;
-            Some(UserCommand::UseDevice(row.side, row.id))
-        }
-        _ => None,
-    }
-}
-
 /// Makes the speaker louder or softer by steps of 5 %.
 fn change_volume(steps: i32, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     let Some(volume) = model.info.volume else {
@@ -307,13 +313,6 @@ fn change_volume(steps: i32, model: &Model, editor: &mut Editor) -> Option<UserC
     let volume = volume.stepped(steps);
     editor.note = Some(wording::volume(volume));
     Some(UserCommand::SetVolume(volume))
-}
-
-fn type_character(character: char, editor: &mut Editor) {
-    match (character, editor.is_empty()) {
-        ('?', true) => editor.show_help(HelpPage::Keys),
-        (character, _) => editor.insert(character.encode_utf8(&mut [0; 4])),
-    }
 }
 
 /// Terminals that report keys instead of text report the unshifted letter and Caps Lock separately.
@@ -375,7 +374,7 @@ fn search_key(key: &KeyEvent, editor: &mut Editor) -> bool {
 
 /// Lists the commands that begin with the typed text.
 fn offer_commands(model: &Model, editor: &mut Editor) {
-    if editor.note.is_none() && !editor.help && editor.picker.is_none() && editor.area.starts_with('/') {
+    if editor.note.is_none() && editor.panel.is_none() && editor.area.starts_with('/') {
         let offers = slash::offers(&editor.area.text(), submit::context(model));
         editor.note = Some(offers.join("  ")).filter(|offers| !offers.is_empty());
     }

@@ -1,7 +1,11 @@
 //! Enter and Tab: sends the text, carries out a command, or completes a name.
 
 use crate::session::io::UserCommand;
-use crate::ui::input::editor::{Editor, HelpPage};
+use crate::ui::input::editor::Editor;
+use crate::ui::input::keys::panels;
+use crate::ui::input::panels::Panel;
+use crate::ui::input::panels::help::HelpPanel;
+use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
 use crate::ui::model::{Model, SpeakerRole};
 use crate::ui::output::copy;
@@ -31,13 +35,28 @@ pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> 
     }
 }
 
+/// Carries out a command that was not typed.
+pub(super) fn run(text: &str, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    match slash::parse(text, context(model)) {
+        Ok(SubmittedText::Command(command)) => execute(command, model, editor),
+        Ok(SubmittedText::Message(_)) => None,
+        Err(error) => {
+            editor.note = Some(error);
+            None
+        }
+    }
+}
+
 fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match command {
-        SlashCommand::Help => editor.show_help(HelpPage::Commands),
-        SlashCommand::Devices => {
-            editor.picker = Some(0);
-            return Some(UserCommand::ListDevices);
+        SlashCommand::Help => {
+            let help = HelpPanel::of_commands(model, editor.push_to_talk.release_events());
+            editor.panel = Some(Panel::Help(help));
         }
+        SlashCommand::Devices => return panels::open(PanelKind::Devices, model, editor),
+        SlashCommand::Settings => return panels::open(PanelKind::Settings, model, editor),
+        SlashCommand::Latency => return panels::open(PanelKind::Latency, model, editor),
+        SlashCommand::Events => return panels::open(PanelKind::Events, model, editor),
         SlashCommand::Edit => {
             let last = model.entries.iter().rfind(|entry| entry.speaker == SpeakerRole::User)?;
             editor.area.set(&last.text);
@@ -67,6 +86,8 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         | SlashCommand::SetMuted(_)
         | SlashCommand::SetVolume(_)
         | SlashCommand::Turn
+        | SlashCommand::TestTone
+        | SlashCommand::Prefer(..)
         | SlashCommand::UseDevice(..) => return command.user_command(),
     }
     None

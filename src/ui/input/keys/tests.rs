@@ -1,8 +1,9 @@
 //! Promises of the key bindings.
 
 use super::*;
-use crate::audio::api::{DeviceEntry, Direction, Volume};
+use crate::audio::api::{DeviceEntry, DeviceState, Direction, Volume};
 use crate::session::io::Notice;
+use crate::ui::input::panels::Panel;
 use crate::ui::model::CallInfo;
 
 const NONE: KeyModifiers = KeyModifiers::NONE;
@@ -101,7 +102,7 @@ fn a_chat_has_no_audio_keys() {
     }
     let mut editor = Editor::default();
     assert_eq!(press_in_chat(KeyCode::F(2), NONE, TurnState::Listening, &mut editor), None);
-    assert_eq!(editor.picker, None);
+    assert_eq!(editor.panel, None);
     assert_eq!(press_in_chat(SPACE, NONE, TurnState::Listening, &mut editor), None);
     assert_eq!(editor.area.text(), " ", "a private message begins with a space");
 }
@@ -211,20 +212,87 @@ fn caps_lock_applies_to_letters() {
 fn a_question_mark_is_help_only_on_an_empty_line() {
     let mut editor = Editor::default();
     press(KeyCode::Char('?'), KeyModifiers::SHIFT, &mut editor);
-    assert!(editor.help);
+    assert_eq!(shown(&editor), Some(PanelKind::Help));
     let mut editor = typed("why");
     press(KeyCode::Char('?'), NONE, &mut editor);
-    assert_eq!((editor.help, editor.area.text().as_str()), (false, "why?"));
+    assert_eq!((shown(&editor), editor.area.text().as_str()), (None, "why?"));
+}
+
+fn shown(editor: &Editor) -> Option<PanelKind> {
+    editor.panel.as_ref().map(Panel::kind)
 }
 
 #[test]
-fn any_key_closes_the_help_and_only_the_end_does_more() {
-    let mut editor = typed("");
-    editor.help = true;
-    assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None);
-    assert!(!editor.help);
-    editor.help = true;
+fn one_panel_is_shown_and_esc_or_its_own_key_closes_it() {
+    let mut editor = typed("half a");
+    let mut previous = None;
+    for number in 1..=5 {
+        let code = KeyCode::F(number);
+        press(code, NONE, &mut editor);
+        let kind = PanelKind::of_function_key(number);
+        assert!(kind.is_some() && shown(&editor) == kind && kind != previous);
+        previous = kind;
+        press(code, NONE, &mut editor);
+        assert_eq!(shown(&editor), None);
+        press(code, NONE, &mut editor);
+        assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None, "the answer is not stopped");
+        assert_eq!(shown(&editor), None);
+        press(code, NONE, &mut editor);
+    }
+    assert_eq!(editor.area.text(), "half a");
+}
+
+#[test]
+fn a_panel_takes_letters_but_neither_muting_nor_the_end() {
+    let mut editor = typed("half a");
+    press(KeyCode::F(1), NONE, &mut editor);
+    press(KeyCode::Char('x'), NONE, &mut editor);
+    assert_eq!(press(KeyCode::Char('t'), CONTROL, &mut editor), Some(UserCommand::SetMuted(true)));
+    assert_eq!(press(KeyCode::Char('w'), CONTROL, &mut editor), None);
+    assert_eq!((shown(&editor), editor.area.text().as_str()), (Some(PanelKind::Help), "half a"));
     assert_eq!(press(KeyCode::Char('c'), CONTROL, &mut editor), Some(UserCommand::HangUp(EndReason::User)));
+}
+
+#[test]
+fn the_help_runs_a_key_and_a_command() {
+    let mut editor = Editor::default();
+    let mut run = |filter: &str| {
+        press(KeyCode::F(1), NONE, &mut editor);
+        filter.chars().for_each(|character| drop(press(KeyCode::Char(character), NONE, &mut editor)));
+        let command = press(KeyCode::Enter, NONE, &mut editor);
+        (command, shown(&editor), editor.area.text())
+    };
+    assert_eq!(run("ctrl-t").0, Some(UserCommand::SetMuted(true)));
+    assert_eq!(
+        run("choose the microphone"),
+        (Some(UserCommand::ListDevices), Some(PanelKind::Devices), String::new())
+    );
+    assert_eq!(run("/retry").0, Some(UserCommand::Retry));
+    assert_eq!(run("/voice").2, "/voice ");
+}
+
+#[test]
+fn the_devices_panel_plays_a_tone_and_lists_again_after_a_change() {
+    let (mut editor, mut model) = (Editor::default(), Model::default());
+    for code in [KeyCode::F(2), KeyCode::Char('t')] {
+        command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, &mut editor);
+    }
+    assert_eq!(editor.queued, [UserCommand::TestTone]);
+    assert_eq!(panels::refresh(&model, &mut editor), None);
+    model.apply(Duration::ZERO, &Notice::Device(Direction::Input, DeviceState::Changed("usb".to_owned())));
+    assert_eq!(panels::refresh(&model, &mut editor), Some(UserCommand::ListDevices));
+    assert_eq!(panels::refresh(&model, &mut editor), None);
+}
+
+#[test]
+fn esc_in_the_settings_sends_what_restores_them() {
+    let model = Model::new(CallInfo { volume: Some(Volume::clamped(40)), ..CallInfo::default() });
+    let mut editor = Editor::default();
+    for code in [KeyCode::F(3), KeyCode::Down, KeyCode::Right, KeyCode::Esc] {
+        command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, &mut editor);
+    }
+    let volume = |percent| UserCommand::SetVolume(Volume::clamped(percent));
+    assert_eq!((editor.queued.as_slice(), shown(&editor)), (&[volume(45), volume(40)][..], None));
 }
 
 #[test]
@@ -241,6 +309,8 @@ fn choosing_a_device_keeps_the_typed_text() {
         direction,
         id: name.to_owned(),
         name: name.to_owned(),
+        host: String::new(),
+        rate: None,
         is_default: false,
         in_use: false,
     };
@@ -249,22 +319,20 @@ fn choosing_a_device_keeps_the_typed_text() {
     let press =
         |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
     for (keys, expected) in [
-        (vec![KeyCode::Enter], Some(UserCommand::UseDevice(Direction::Input, None))),
-        (
-            vec![KeyCode::Char('x'), KeyCode::Down, KeyCode::Enter],
-            Some(UserCommand::UseDevice(Direction::Input, Some("usb".to_owned()))),
-        ),
-        (
-            vec![KeyCode::Down; 9].into_iter().chain([KeyCode::Enter]).collect(),
-            Some(UserCommand::UseDevice(Direction::Output, Some("headset".to_owned()))),
-        ),
+        (vec![], Some((Direction::Input, None))),
+        (vec![KeyCode::Char('x'), KeyCode::Down], Some((Direction::Input, Some("usb")))),
+        (vec![KeyCode::Down; 9], Some((Direction::Output, Some("headset")))),
         (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
     ] {
         let mut editor = typed("half a");
         assert_eq!(press(KeyCode::F(2), &mut editor), Some(UserCommand::ListDevices));
-        let text: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
-        assert_eq!(text, Vec::from_iter(expected));
-        assert_eq!((editor.picker, editor.area.text().as_str()), (None, "half a"));
+        keys.iter().for_each(|code| assert_eq!(press(*code, &mut editor), None));
+        if let Some((side, id)) = expected {
+            press(KeyCode::Enter, &mut editor);
+            let used = UserCommand::UseDevice(side, id.map(str::to_owned));
+            assert_eq!((editor.queued.as_slice(), shown(&editor)), (&[used][..], Some(PanelKind::Devices)));
+        }
+        assert_eq!(editor.area.text(), "half a");
     }
 }
 

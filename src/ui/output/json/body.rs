@@ -12,6 +12,7 @@ use crate::session::io::{
 };
 use crate::ui::text::devices;
 use crate::ui::text::sanitize::sanitize;
+use crate::ui::text::wording;
 
 /// Text of a conversation line.
 #[derive(Serialize)]
@@ -178,7 +179,7 @@ pub(super) fn kind(notice: &Notice) -> &'static str {
         Notice::Mark(_) => "mark",
         Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
-        Notice::Info(_) => "info",
+        Notice::Info(_) | Notice::Setting(_) => "info",
         Notice::Debug(_) => "debug",
         Notice::End(_) => "end",
     }
@@ -215,6 +216,7 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Error { code, message } => {
             JsonBody::Error { code: clean(code.as_deref()), message: sanitized(message) }
         }
+        Notice::Setting(change) => JsonBody::Message { message: wording::setting(change) },
         Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
         Notice::End(reason) => end(reason, delays),
     }

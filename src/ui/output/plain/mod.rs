@@ -423,6 +423,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 self.status_line(&format!("error: {}", wording::error(code.as_deref(), message)));
             }
             Notice::Info(message) => self.status_line(&one_line(message)),
+            Notice::Setting(change) => self.status_line(&wording::setting(change)),
             Notice::End(reason) => {
                 self.finish()?;
                 if let Some(delays) = self.delays {

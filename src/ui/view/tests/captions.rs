@@ -1,5 +1,7 @@
 //! The screen of live captions.
 
+use crate::ui::input::panels::Panel;
+use crate::ui::input::panels::help::HelpPanel;
 use insta::assert_snapshot;
 
 use super::*;
@@ -96,7 +98,7 @@ fn the_state_of_captions_is_said_in_words() {
 
 #[test]
 fn captions_draw_at_any_size() {
-    let help = Editor { help: true, ..Editor::default() };
+    let help = Editor { panel: Some(Panel::Help(HelpPanel::default())), ..Editor::default() };
     for (columns, rows) in [(20, 5), (26, 8), (40, 14), (80, 24), (120, 40), (300, 100)] {
         for editor in [Editor::default(), help.clone()] {
             let screen = text((columns, rows), &talk(), &editor);

@@ -2,6 +2,7 @@
 
 mod captions;
 mod header_row;
+mod panels;
 mod promises;
 mod screens;
 mod turns;
