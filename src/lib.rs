@@ -9,8 +9,9 @@
 //! - [`audio`]: devices, the realtime callbacks, the engine. Uses `dsp`, `files`, `test_hooks`.
 //! - [`net`]: the WebSocket and how it is reached. Uses `protocol`, `secret`.
 //! - [`markdown`]: Markdown as styled lines. Uses nothing.
-//! - [`ui`]: screen, plain lines, JSON lines. Uses `markdown`, `session::io`, `captions`, `dsp`, and
-//!   `protocol` for usage counts.
+//! - [`keys`]: actions and the keys bound to them. Uses nothing.
+//! - [`ui`]: screen, plain lines, JSON lines. Uses `markdown`, `keys`, `session::io`, `captions`, `dsp`,
+//!   and `protocol` for usage counts.
 //! - [`server`]: the embedded demo endpoint. Uses `protocol`, `dsp`, `secret`, never `session`.
 //! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; error kinds, exit codes.
 //! - [`files`]: opens files safely: modes, links, pipes. Uses nothing.
@@ -25,6 +26,7 @@ pub mod captions;
 pub mod audio;
 pub mod net;
 pub mod markdown;
+pub mod keys;
 pub mod ui;
 pub mod server;
 pub mod config;

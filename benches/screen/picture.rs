@@ -1,4 +1,5 @@
-//! Draws the screen of a sample as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light] [chat|captions]`.
+//! Draws the screen of a sample as SVG:
+//! `cargo run --example picture -- COLUMNS ROWS [dark|light] [call|chat|captions|help] [en|zh-TW|zh-CN]`.
 
 mod notices;
 
@@ -14,8 +15,9 @@ use rtvoice::protocol::events::response::Usage;
 use rtvoice::session::io::{
     ConnectionState, Notice, PlaceMark, Ready, TurnState, UsageReport, UserUtterance,
 };
-use rtvoice::ui::input::editor::Editor;
+use rtvoice::ui::input::editor::{Editor, HelpPage};
 use rtvoice::ui::model::{CallInfo, Model, TurnDetectionKind};
+use rtvoice::ui::text::language::UiLanguage;
 use rtvoice::ui::view;
 use rtvoice::ui::view::conversation::ConversationLayout;
 use rtvoice::ui::view::meter::ballistics::MeterLevel;
@@ -57,12 +59,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let size = |at: usize, usual: u16| args.get(at).map_or(Ok(usual), |text| text.parse());
     let (columns, rows) = (size(0, 80)?, size(1, 24)?);
     let palette = if args.get(2).is_some_and(|name| name == "light") { LIGHT } else { DARK };
-    let (editor, theme) = (Editor::default(), Theme::colored());
-    let (model, input) = match args.get(3).map(String::as_str) {
+    let language = match args.get(4).map(String::as_str) {
+        Some("zh-TW") => UiLanguage::Traditional,
+        Some("zh-CN") => UiLanguage::Simplified,
+        Some(_) | None => UiLanguage::English,
+    };
+    let (mut editor, theme) = (Editor { language, ..Editor::default() }, Theme::colored());
+    let kind = args.get(3).map(String::as_str);
+    if kind == Some("help") {
+        editor.show_help(HelpPage::Keys);
+    }
+    let (mut model, input) = match kind {
         Some("captions") => (captions(), level(-21.0, -12.0)),
         Some("chat") => (chat(), level(-48.0, -41.0)),
         Some(_) | None => (call(), level(-48.0, -41.0)),
     };
+    model.info.language = language;
     let live = LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave() };
     let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
     let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;

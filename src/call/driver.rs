@@ -24,9 +24,8 @@ use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
-use crate::session::io::{
-    ConnectionState, EndReason, Input, Notice, Output, SettingChange, TurnState, UserCommand,
-};
+use crate::session::io::setting::SettingChange;
+use crate::session::io::{ConnectionState, EndReason, Input, Notice, Output, TurnState, UserCommand};
 use crate::test_hooks;
 use crate::ui::text::wording;
 

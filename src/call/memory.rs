@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::audio::api::Direction;
 use crate::config::settings::Setting;
 use crate::config::state::StateFile;
-use crate::session::io::Preference;
+use crate::session::io::setting::Preference;
 
 /// Name of the system default device.
 const DEFAULT: &str = "default";
@@ -40,6 +40,7 @@ impl CallMemory {
         let (what, setting) = match preference {
             Preference::Theme => ("the theme", Setting::Theme),
             Preference::VadPreset => ("the preset", Setting::VadPreset),
+            Preference::Language => ("the language", Setting::UiLang),
         };
         self.remember(what, setting, value)
     }

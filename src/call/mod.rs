@@ -3,7 +3,6 @@
 pub mod clock;
 pub mod streams;
 pub mod trace;
-pub(crate) mod event_tap;
 pub(crate) mod local;
 pub(crate) mod kept;
 pub(crate) mod audio_start;

@@ -33,6 +33,7 @@ use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::{AnswerWriter, NoticeWriter, Verbatim};
 use crate::ui::output::summary;
 use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
@@ -199,6 +200,7 @@ impl Presenter {
             redactor,
         } = config;
         let Lines { data, status, prompting, shows_usage, keeps_conversation } = lines;
+        let strings = info.language.strings();
         let kept = keeps_conversation.then(|| Box::new(Model::new(info.clone())));
         let detail = if display.verbose { JsonDetail::Debug } else { JsonDetail::Call };
         let presenter = match mode {
@@ -223,7 +225,7 @@ impl Presenter {
                 let plain =
                     PlainLines::new(style, data, console.status()).with_heading(heading).with_info(&info);
                 let plain = if shows_usage { plain.with_usage() } else { plain };
-                let writer = Box::new(VerbosePlain { plain, detail });
+                let writer = Box::new(VerbosePlain { plain, detail, strings });
                 let writer = with_captions(writer, captions, Some(&console));
                 Self::lines(writer, console, (prompting, kept))
             }
@@ -239,12 +241,10 @@ impl Presenter {
                         test_hooks::maybe_panic("ui", now);
                         now
                     }),
-                    theme: {
-                        let display = display.clone();
-                        Box::new(move |name| theme::named(name, &display))
-                    },
+                    theme: theme::by_name(display),
                     events,
                     redact: Box::new(move |text| redactor.redact_json(text).into_owned()),
+                    keys: Arc::clone(&display.keys),
                     history: questions.read(),
                     record: Box::new(move |text| questions.record(text)),
                     edit: text_editor::edit_text,
@@ -458,6 +458,7 @@ pub(crate) fn start_console(
 struct VerbosePlain<F> {
     plain: F,
     detail: JsonDetail,
+    strings: &'static Strings,
 }
 
 impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
@@ -467,7 +468,8 @@ impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
                 self.plain.notice(at, &Notice::Info(format!("debug: {text}")))
             }
             (Notice::Delay(report), JsonDetail::Debug) => {
-                self.plain.notice(at, &Notice::Info(wording::latency(&report.last)))?;
+                let latency = wording::latency(self.strings, &report.last);
+                self.plain.notice(at, &Notice::Info(latency))?;
                 self.plain.notice(at, notice)
             }
             (notice, _) => self.plain.notice(at, notice),

@@ -17,9 +17,9 @@ use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
+use crate::call::connections::event_tap::EventTap;
 use crate::call::connections::wire::Wire;
 use crate::call::driver::{CallDriver, Consumer};
-use crate::call::event_tap::EventTap;
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::question_file::QuestionFile;
 use crate::call::memory::CallMemory;
@@ -43,7 +43,8 @@ use crate::session::Session;
 use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Notice, UserCommand};
 use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
 use crate::ui::event_log::WireEvent;
-use crate::ui::model::{CallInfo, CallSettings, TurnDetectionKind};
+use crate::ui::model::settings::CallSettings;
+use crate::ui::model::{CallInfo, TurnDetectionKind};
 use crate::ui::output::plain::PlainStyle;
 
 /// Capacity of the command channel. A person types slower than this.
@@ -251,6 +252,7 @@ impl Call<'_> {
                 vad_preset: self.memory.vad_preset.clone(),
                 theme: theme::name(self.display),
             },
+            language: theme::language(self.display),
         };
         let PresenterInputs { commands, clock, levels, events } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
@@ -336,10 +338,14 @@ impl Call<'_> {
             (Mode::Talk | Mode::Transcribe, false) => LineMode::Call,
             (Mode::Talk | Mode::Transcribe, true) => LineMode::ManualTurns,
         };
-        typed_lines::start_reader(commands, (line_mode, at_end), move |text| {
-            // A failure to print help does not end the input.
-            let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
-        });
+        typed_lines::start_reader(
+            commands,
+            (line_mode, theme::language(self.display), at_end),
+            move |text| {
+                // A failure to print help does not end the input.
+                let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
+            },
+        );
         piped
     }
 }

@@ -45,6 +45,14 @@ impl ChineseScript {
         has(&["cn", "sg", "my"]).then_some(Self::Simplified)
     }
 
+    /// Returns a sentence in this script, for a prompt.
+    pub fn sample(self) -> &'static str {
+        match self {
+            Self::Taiwan | Self::HongKong | Self::Traditional => "以下是繁體中文的字幕。",
+            Self::Simplified => "以下是简体中文的字幕。",
+        }
+    }
+
     /// Returns a text in this script. Text that is in it as a whole, and text with kana, which is Japanese, stays as
     /// it is.
     pub fn convert(self, text: &str) -> Cow<'_, str> {

@@ -57,8 +57,17 @@ pub struct TimedText {
     pub text: String,
 }
 
+/// A token of a transcript.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    /// Its text.
+    pub text: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+}
+
 /// One turn of speech and its transcript.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Turn {
     /// The conversation item.
     pub item_id: String,
@@ -76,6 +85,8 @@ pub struct Turn {
     pub speaker: Option<String>,
     /// The language as a BCP 47 tag, if known.
     pub language: Option<String>,
+    /// Tokens of the transcript, if they were requested.
+    pub tokens: Vec<Token>,
     /// Whether the server failed to transcribe it.
     pub has_failed: bool,
 }
@@ -115,7 +126,7 @@ impl Cue {
 }
 
 /// Turns whose cues are final, in the order of time: one turn, or short ones that share a cue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Passage {
     /// The turns.
     pub turns: Vec<Turn>,

@@ -24,6 +24,9 @@ const LEAD: Duration = Duration::from_millis(500);
 /// undisturbed run.
 const GRID_MS: u64 = 800;
 
+/// How much audio before that prepares voice activity detection: a multiple of the grid.
+pub const WARM_UP: Duration = Duration::from_millis(12 * GRID_MS);
+
 impl Whole {
     /// Returns the media time at which the input is to begin.
     pub fn media_start(&self) -> Duration {

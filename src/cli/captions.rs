@@ -29,6 +29,12 @@ pub struct CaptionArgs {
     /// Words to expect, one per line of FILE
     #[arg(long, value_name = "FILE")]
     pub vocab: Option<PathBuf>,
+    /// Add the log probability of each token to JSON lines, if the model offers them
+    #[arg(long)]
+    pub logprobs: bool,
+    /// Noise reduction by the endpoint, for a close or a distant microphone
+    #[arg(long, value_enum, value_name = "MICROPHONE")]
+    pub noise_reduction: Option<MicrophoneDistance>,
     /// Audio track of a video, from 1 [default: the file's own default]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub track: Option<u16>,
@@ -67,6 +73,15 @@ fn pace(text: &str) -> Result<CaptionPace, String> {
         Ok(times) if (0.1..=1_000.0).contains(&times) => Ok(CaptionPace::Times(times)),
         Ok(_) | Err(_) => Err("max, or a number from 0.1 to 1000, is needed".to_owned()),
     }
+}
+
+/// How far the microphone was from the mouth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MicrophoneDistance {
+    /// Headset
+    Near,
+    /// Laptop or room
+    Far,
 }
 
 /// An encoding of raw samples, named as ffmpeg does.

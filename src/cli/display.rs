@@ -1,10 +1,12 @@
 //! Output flags of the commands that hold a call.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
-use crate::config::values::ThemeSetting;
+use crate::config::values::{ThemeSetting, UiLanguageSetting};
+use crate::keys::bindings::KeyBindings;
 
 /// Output flags.
 #[derive(Clone, Debug, Default, Args)]
@@ -16,6 +18,12 @@ pub struct DisplayArgs {
     /// Colors of the screen, by the settings.
     #[arg(skip)]
     pub theme: ThemeSetting,
+    /// Language of the interface, by the settings.
+    #[arg(skip)]
+    pub ui_lang: UiLanguageSetting,
+    /// Keys of the screen, by the configuration.
+    #[arg(skip)]
+    pub keys: Arc<KeyBindings>,
     /// Whether the settings ask for little motion.
     #[arg(skip)]
     pub calm: bool,

@@ -68,14 +68,22 @@ impl<F: FlagSet> FromArgMatches for SettingFlags<F> {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for (setting, flag) in Self::settings() {
             if matches.value_source(setting.name()) == Some(ValueSource::CommandLine)
-                && let Some(value) = matches.get_one::<Value>(setting.name())
+                && let Some(values) = matches.get_many::<Value>(setting.name())
             {
                 let origin = ValueOrigin::Flag(flag.spelling());
-                self.layer.insert(setting, Sourced { value: value.clone(), origin });
+                self.layer.extend(list_of(values).map(|value| (setting, Sourced { value, origin })));
             }
         }
         Ok(())
     }
+}
+
+/// Returns the value of a flag: the last one, or all texts with commas between them.
+fn list_of<'a>(values: impl Iterator<Item = &'a Value>) -> Option<Value> {
+    values.cloned().reduce(|list, value| match (list, value) {
+        (Value::Text(list), Value::Text(text)) => Value::Text(format!("{list},{text}")),
+        (_, value) => value,
+    })
 }
 
 fn arg(declaration: &'static Declaration, flag: Flag) -> Arg {
@@ -93,7 +101,8 @@ fn arg(declaration: &'static Declaration, flag: Flag) -> Arg {
     let Some(value_name) = flag.value_name() else {
         return arg.action(ArgAction::SetTrue).value_parser(BoolValueParser::new().map(Value::Bool));
     };
-    let arg = arg.value_name(value_name);
+    let action = if flag.is_repeatable { ArgAction::Append } else { ArgAction::Set };
+    let arg = arg.value_name(value_name).action(action);
     let kind = &declaration.kind;
     match kind {
         ValueKind::Choice(values) => arg.value_parser(PossibleValuesParser::new(values()).map(Value::Text)),

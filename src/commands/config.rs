@@ -22,6 +22,7 @@ use crate::config::template;
 use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 use crate::files;
+use crate::keys::action::{ACTIONS, ActionSpec};
 use crate::net::endpoint::redaction::Redactor;
 use crate::net::endpoint::url::{self, EndpointUrl};
 use crate::protocol::settings::SessionKind;
@@ -155,6 +156,11 @@ impl SettingsReport {
         }
         lines.push(String::new());
         lines.extend(self.price_lines());
+        lines.push(String::new());
+        lines.extend(self.keys().map(|(spec, keys, origin)| {
+            let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+            line(&format!("keys.{}", spec.name), &keys, &origin.to_string())
+        }));
         lines.join("\n") + "\n"
     }
 
@@ -165,6 +171,10 @@ impl SettingsReport {
             .map(|(setting, value)| {
                 (setting.name().to_owned(), with_origin(&shown(setting, &value.value), &value.origin))
             })
+            .collect();
+        let keys: Map<String, Json> = self
+            .keys()
+            .map(|(spec, keys, origin)| (spec.name.to_owned(), with_origin(&keys.into(), &origin)))
             .collect();
         let path = self.settings.sources.path.as_ref().map(|path| path.to_string_lossy());
         let report = json!({
@@ -177,8 +187,18 @@ impl SettingsReport {
             "warnings": self.warnings,
             "settings": settings,
             "prices": self.prices_json(),
+            "keys": keys,
         });
         json::pretty(&redactor.redact_value("", report))
+    }
+
+    /// Returns each action with its keys and their origin.
+    fn keys(&self) -> impl Iterator<Item = (&'static ActionSpec, Vec<String>, ValueOrigin)> {
+        let keys = &self.settings.sources.user.keys;
+        ACTIONS.iter().map(|spec| {
+            let names = keys.bindings.of(spec.action).iter().map(|key| key.name()).collect();
+            (spec, names, keys.origin(spec.action))
+        })
     }
 
     fn prices(&self) -> Option<Prices> {

@@ -22,6 +22,7 @@ use crate::error::{Error, Kind};
 use crate::session::io::UserCommand;
 use crate::ui::text::devices;
 use crate::ui::text::json::escaped;
+use crate::ui::text::language::UiLanguage;
 use crate::ui::text::sanitize::one_line;
 
 /// Timeout of the device list: some devices have to be opened to query them.
@@ -205,7 +206,8 @@ impl MeterStyle {
     /// Returns the text of a device event.
     fn event(self, clock: Clock, event: AudioEvent) -> String {
         let AudioEvent::Device(direction, state) = event else { return String::new() };
-        let (_, said) = devices::state(direction, &state);
+        let strings = UiLanguage::English.strings();
+        let (_, said) = devices::state(strings, direction, &state);
         match self {
             // Padded to overwrite the bar.
             Self::Bar => format!("\r{said:70}\n"),
@@ -214,7 +216,7 @@ impl MeterStyle {
                 let at_ms = u64::try_from(clock.now().as_millis()).unwrap_or(u64::MAX);
                 let name = devices::name(&state).map(one_line);
                 let object = json!({
-                    "type": "device", "at_ms": at_ms, "device": devices::side(direction),
+                    "type": "device", "at_ms": at_ms, "device": devices::side(strings, direction),
                     "state": devices::word(&state), "name": name, "message": said
                 });
                 format!("{}\n", escaped(&object.to_string()))

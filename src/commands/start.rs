@@ -26,6 +26,7 @@ use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::{EndReason, UserCommand};
 use crate::ui::terminal::menu::{self, LEAVE, Menu};
+use crate::ui::text::language::UiLanguage;
 use crate::ui::view::meter::ballistics::MeterBallistics;
 use crate::ui::view::start::{self, DeviceFinding, StartChoice, StartEndpoint, StartState};
 use crate::ui::view::theme::Theme;
@@ -65,10 +66,14 @@ pub(super) async fn run(signals: &Signals) -> Result<StartEnd, Error> {
     // Audio libraries write to standard error.
     let _quiet = StderrSilencer::start().map_err(internal)?;
     let settings = ResolvedSettings::load(&EndpointArgs::default(), SessionKind::Realtime, Flags::default())?;
-    let (shown, watched) = watch::channel(Shown { state: state(&settings), level: LevelReading::SILENCE });
+    let display = settings.showing(&DisplayArgs::default());
+    let language = theme::language(&display);
+    let (shown, watched) =
+        watch::channel(Shown { state: state(&settings, language), level: LevelReading::SILENCE });
     let (chosen_tx, mut chosen) = oneshot::channel();
-    let theme = theme::theme(&settings.showing(&DisplayArgs::default()));
-    let mut screen = StartScreen { shown: watched, clock, meter: MeterBallistics::default(), theme };
+    let theme = theme::theme(&display);
+    let mut screen =
+        StartScreen { shown: watched, clock, meter: MeterBallistics::default(), theme, language };
     let drawing = tokio::task::spawn_blocking(move || drop(chosen_tx.send(menu::show(&mut screen))));
     let (commands, mut hang_up) = mpsc::channel(1);
     signals.listen(&commands, None);
@@ -97,10 +102,11 @@ fn internal(error: impl Into<anyhow::Error>) -> Error {
 }
 
 /// Returns what is known before devices are looked for.
-fn state(settings: &ResolvedSettings) -> StartState {
+fn state(settings: &ResolvedSettings, language: UiLanguage) -> StartState {
+    let words = &language.strings().start;
     let endpoint = Target::find(settings).map(|target| {
-        let model = target.model().map(|model| format!(", model {model}")).unwrap_or_default();
-        format!("{}{model} (profile {})", target.name, settings.in_force.profile)
+        let model = target.model().map(|model| (words.model)(&model)).unwrap_or_default();
+        format!("{}{model}{}", target.name, (words.profile)(&settings.in_force.profile))
     });
     let endpoint = endpoint.map_err(|error| (format!("{:#}", error.source), error.hint.unwrap_or_default()));
     StartState { endpoint, microphone: DeviceFinding::Searching, speaker: DeviceFinding::Searching }
@@ -184,6 +190,7 @@ struct StartScreen {
     clock: Clock,
     meter: MeterBallistics,
     theme: Theme,
+    language: UiLanguage,
 }
 
 impl Menu<StartChoice> for StartScreen {
@@ -191,7 +198,7 @@ impl Menu<StartChoice> for StartScreen {
         self.shown.has_changed().ok()?;
         let shown = self.shown.borrow_and_update().clone();
         let level = self.meter.update(self.clock.now(), shown.level, false);
-        start::draw(frame, &shown.state, level, &self.theme);
+        start::draw(frame, &shown.state, level, (&self.theme, self.language));
         Some(())
     }
 

@@ -44,6 +44,8 @@ pub struct Flag {
     pub alias: Option<&'static str>,
     /// Whether `-h` lists it; `--help` lists all.
     pub is_common: bool,
+    /// Whether it may be given several times, which makes a list with commas of its texts.
+    pub is_repeatable: bool,
 }
 
 /// Flags that commands have together.
@@ -132,12 +134,32 @@ impl Declaration {
 
     /// Adds a flag that `-h` lists.
     pub const fn flag(self, group: FlagGroup, usage: &'static str) -> Self {
-        Self { flag: Some(Flag { group, usage, short: None, alias: None, is_common: true }), ..self }
+        Self {
+            flag: Some(Flag {
+                group,
+                usage,
+                short: None,
+                alias: None,
+                is_common: true,
+                is_repeatable: false,
+            }),
+            ..self
+        }
     }
 
     /// Adds a flag that only `--help` lists.
     pub const fn rare_flag(self, group: FlagGroup, usage: &'static str) -> Self {
-        Self { flag: Some(Flag { group, usage, short: None, alias: None, is_common: false }), ..self }
+        Self {
+            flag: Some(Flag {
+                group,
+                usage,
+                short: None,
+                alias: None,
+                is_common: false,
+                is_repeatable: false,
+            }),
+            ..self
+        }
     }
 
     /// Gives the flag a short form.
@@ -152,6 +174,14 @@ impl Declaration {
     pub const fn alias(self, alias: &'static str) -> Self {
         match self.flag {
             Some(flag) => Self { flag: Some(Flag { alias: Some(alias), ..flag }), ..self },
+            None => self,
+        }
+    }
+
+    /// Lets the flag be given several times.
+    pub const fn repeatable(self) -> Self {
+        match self.flag {
+            Some(flag) => Self { flag: Some(Flag { is_repeatable: true, ..flag }), ..self },
             None => self,
         }
     }

@@ -10,6 +10,7 @@ pub mod dotenv;
 pub mod built_in;
 pub mod sources;
 pub mod template;
+pub mod key_table;
 pub mod layers;
 pub mod paths;
 pub mod state;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::config::declaration::Scope;
 use crate::config::pricing::Price;
 use crate::config::settings::Setting;
+use crate::keys::action::ACTIONS;
 
 const HEAD: &str = "\
 # rtvoice configuration: endpoints, keys and defaults. Effective settings and their sources: rtvoice config show
@@ -78,6 +79,12 @@ const FREE: &str = "
 # \"*\" = 0
 ";
 
+const KEYS: &str = "
+# Keys of the screen: an action, and the list of its keys; \"none\" disables it. A key that types text acts only
+# while nothing is typed.
+[keys]
+";
+
 /// Returns the text of the file.
 pub fn text() -> String {
     let mut text = HEAD.to_owned();
@@ -91,6 +98,11 @@ pub fn text() -> String {
         let _ = writeln!(text, "# # {}.\n# {} = {}", price.meaning(), price.name(), price.example());
     }
     text.push_str(FREE);
+    text.push_str(KEYS);
+    for spec in &ACTIONS {
+        let keys = spec.keys.iter().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "# {} = [{keys}]  # {}", spec.name, spec.help);
+    }
     text
 }
 
@@ -155,11 +167,22 @@ mod tests {
     fn prices_can_be_uncommented_in_place() {
         let text = text();
         let start = text.find("# [profiles.gateway.prices").unwrap();
-        let lines = text[start..].lines().filter_map(|line| line.strip_prefix("# "));
+        let (prices, _) = text[start..].split_once("\n# Keys of the screen").unwrap();
+        let lines = prices.lines().filter_map(|line| line.strip_prefix("# "));
         let lines: Vec<_> = lines.filter(|line| !line.starts_with("0 instead")).collect();
         let file = ConfigFile::parse(&lines.join("\n"), FileOrigin::User).unwrap();
         assert_eq!(file.profiles["gateway"].prices["gpt-realtime-2"].usd.len(), Price::all().len());
         assert_eq!(file.profiles["local"].prices["*"].usd.len(), Price::all().len());
+    }
+
+    #[test]
+    fn uncommenting_the_keys_sets_the_defaults() {
+        let text = text();
+        let (_, keys) = text.split_once("\n[keys]\n").unwrap();
+        let lines: Vec<_> = keys.lines().map(|line| line.strip_prefix("# ").unwrap()).collect();
+        let file = ConfigFile::parse(&format!("[keys]\n{}\n", lines.join("\n")), FileOrigin::User).unwrap();
+        assert_eq!(file.keys.origins.len(), ACTIONS.len());
+        assert_eq!(*file.keys.bindings, crate::keys::bindings::KeyBindings::default());
     }
 
     #[test]

@@ -101,6 +101,22 @@ pub enum ThemeSetting {
     None,
 }
 
+/// Language of the interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum UiLanguageSetting {
+    /// By the locale.
+    #[default]
+    Auto,
+    /// English.
+    En,
+    /// Traditional Chinese.
+    #[value(name = "zh-TW")]
+    ZhTw,
+    /// Simplified Chinese.
+    #[value(name = "zh-CN")]
+    ZhCn,
+}
+
 /// What mute does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MuteSetting {

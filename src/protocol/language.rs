@@ -4,9 +4,28 @@
 const ALIASES: [(&str, &str); 7] =
     [("nb", "no"), ("cmn", "zh"), ("fil", "tl"), ("iw", "he"), ("in", "id"), ("ji", "yi"), ("jv", "jw")];
 
+/// Returns the codes of a list of tags such as `de, en-US`, each once; nothing for tags that leave the language open.
+///
+/// # Errors
+///
+/// Returns what is no language tag.
+pub fn wire_codes(tags: &str) -> Result<Vec<String>, String> {
+    let mut codes = Vec::new();
+    for tag in tags.split(',') {
+        let Some(code) = wire_code(tag) else { continue };
+        if !(2..=3).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return Err(tag.trim().to_owned());
+        }
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    Ok(codes)
+}
+
 /// Returns the `language` code for transcription (ISO 639-1, without a region): `zh` for `zh-TW`, `en` for
 /// `en_US.UTF-8`. `None` leaves the field out, so that the endpoint detects the language.
-pub fn wire_code(tag: &str) -> Option<String> {
+fn wire_code(tag: &str) -> Option<String> {
     let primary = tag.trim().split(['-', '_', '.', '@']).next().unwrap_or_default().to_ascii_lowercase();
     if matches!(primary.as_str(), "" | "auto" | "und" | "mul" | "c" | "posix") {
         return None;
@@ -35,6 +54,16 @@ mod tests {
             ("yue", "yue"),
         ] {
             assert_eq!(wire_code(tag).as_deref(), Some(code), "{tag}");
+        }
+    }
+
+    #[test]
+    fn several_languages_are_codes_without_repetition() {
+        let codes = |tags: &str| wire_codes(tags).map(|codes| codes.join(" "));
+        assert_eq!(codes("de, en-US,en-GB,auto"), Ok("de en".to_owned()));
+        assert_eq!(codes("auto"), Ok(String::new()));
+        for word in ["german", "d", "d3", "中文"] {
+            assert_eq!(codes(&format!("en,{word}")), Err(word.to_owned()));
         }
     }
 

@@ -167,10 +167,35 @@ pub struct Transcription {
     pub unknown: Unknown,
 }
 
+/// Entry of `include` that requests the probabilities of the tokens of captions.
+pub const LOGPROBS: &str = "item.input_audio_transcription.logprobs";
+
 impl Transcription {
-    /// Returns whether the model is known to take a list of expected words.
-    pub fn takes_keywords(&self) -> bool {
+    /// Returns whether the model is known to take lists of languages and of expected words, and no single language.
+    pub fn takes_lists(&self) -> bool {
         matches!(self.model.as_deref(), Some("gpt-live-transcribe" | "gpt-transcribe"))
+    }
+
+    /// Returns whether the model is known to take a prompt.
+    pub fn takes_prompt(&self) -> bool {
+        self.takes_lists() || self.offers_logprobs() || self.model.as_deref() == Some("whisper-1")
+    }
+
+    /// Returns whether the model is known to reject a prompt.
+    pub fn rejects_prompt(&self) -> bool {
+        self.is_diarizing() || self.model.as_deref() == Some("gpt-realtime-whisper")
+    }
+
+    /// Returns whether the model is known to report the probabilities of tokens.
+    pub fn offers_logprobs(&self) -> bool {
+        let is_offering = |model: &str| {
+            model.starts_with("gpt-4o-transcribe") || model.starts_with("gpt-4o-mini-transcribe")
+        };
+        self.model.as_deref().is_some_and(is_offering) && !self.is_diarizing()
+    }
+
+    fn is_diarizing(&self) -> bool {
+        self.model.as_deref().is_some_and(|model| model.starts_with("gpt-4o-transcribe-diarize"))
     }
 
     /// Returns whether the model transcribes continuously and is known to reject turn detection.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dsp::vad::VadFrame;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
@@ -225,15 +226,17 @@ impl Session {
         self.rewind_input(first_uncaptioned);
     }
 
-    /// Returns to the first turn without a caption, if the input can be read again.
+    /// Returns to the first turn without a caption, if the input can be read again: to a frame of voice activity
+    /// detection, so that the same times are detected again.
     fn rewind_input(&mut self, first_uncaptioned: Option<Duration>) {
         if !self.plan.rewinds_input {
             return;
         }
         let captioned = self.media.captioned();
         let to = first_uncaptioned.map_or(captioned, |start| start.min(captioned));
+        let to = to - Duration::from_nanos((to.as_nanos() % VadFrame::TIME.as_nanos()) as u64);
         self.media.rewind(to);
-        self.turns.forget_audio();
+        self.turns.forget_audio(&self.plan);
         self.outputs.push(Output::Rewind(to));
     }
 

@@ -86,7 +86,7 @@ impl Session {
             conversation: Conversation::new(&plan),
             metering: Metering::new(&plan),
             media: MediaTime::new(plan.input_rate(), plan.mode == Mode::Transcribe)
-                .beginning_at(plan.media_start),
+                .beginning_at(plan.media_start, plan.warm_up),
             marks: 0,
             is_finishing: false,
             outputs: Outputs::default(),
@@ -134,7 +134,7 @@ impl Session {
         }
         let deadlines = [
             self.connection.deadline(self.activity()),
-            self.turns.deadline(&self.plan, &self.connection),
+            self.turns.deadline(),
             self.responses.deadline(),
             self.conversation.deadline(),
             self.limit_deadline(),
@@ -159,8 +159,8 @@ impl Session {
             }
             Input::Mic(frame) => {
                 self.connection.note_input(now, &frame);
-                let Parts { turns, mut cx, .. } = self.parts(now);
-                turns.input_frame(&mut cx, &frame);
+                let Parts { turns, responses, conversation, mut cx } = self.parts(now);
+                turns.input_frame(&mut Peers { cx: &mut cx, responses, conversation }, &frame);
             }
             Input::Audio(event) => self.audio_event(now, event),
             Input::User(command) => self.user_command(now, command),

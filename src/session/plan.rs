@@ -52,6 +52,9 @@ pub struct Plan {
     pub unix_start: Duration,
     /// The media time at which the input begins.
     pub media_start: Duration,
+    /// How much of the input at its beginning is not sent: voice activity detection needs it to find what it would have
+    /// found if the input began earlier.
+    pub warm_up: Duration,
     /// Whether the input can be read again from an earlier position, instead of audio being kept.
     pub rewinds_input: bool,
     /// Who detects that the user interrupts a response.
@@ -155,6 +158,7 @@ impl Plan {
             session_limit: None,
             unix_start: Duration::ZERO,
             media_start: Duration::ZERO,
+            warm_up: Duration::ZERO,
             rewinds_input: false,
             interrupt: Interrupt::default(),
         }

@@ -10,7 +10,8 @@ use crate::session::context::Peers;
 use crate::session::conversation::Conversation;
 use crate::session::conversation::history::RemovedItem;
 use crate::session::io::delay::DelayOrigin;
-use crate::session::io::{ConnectionState, Failure, Notice, Output, Removal, SettingChange};
+use crate::session::io::setting::SettingChange;
+use crate::session::io::{ConnectionState, Failure, Notice, Output, Removal};
 use crate::session::plan::Mode;
 use crate::session::{Parts, Session};
 

@@ -68,7 +68,10 @@ impl Session {
             ServerBody::TranscriptionDelta { item_id, delta, .. } => {
                 conversation.caption_delta(cx, &item_id, &delta);
             }
-            ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
+            ServerBody::TranscriptionCompleted {
+                item_id, transcript, usage, logprobs, languages, ..
+            } => {
+                conversation.caption_described(&item_id, logprobs, languages);
                 if conversation.caption_done(cx, &item_id, &transcript) {
                     turns.acknowledge_audio();
                     cx.metering.note_transcription_usage(cx.plan, usage, cx.outputs);

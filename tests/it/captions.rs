@@ -6,6 +6,8 @@ mod live;
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::support::program::Program;
 use crate::support::speech;
 
@@ -111,4 +113,42 @@ fn the_prompt_and_the_vocabulary_reach_the_endpoint() {
     assert!(trace.contains(r"Interview\nKubernetes, etcd"), "{trace}");
     let missing = transcribe("--vocab none.txt talk.wav").run().expect_code(4);
     assert!(missing.stderr.contains("cannot read none.txt"), "{}", missing.stderr);
+}
+
+#[test]
+fn log_probabilities_are_in_json_lines_on_request() {
+    let with = |args: &str| transcribe(&format!("talk.wav --logprobs {args}")).run();
+    let outcome = with("--transcription-model gpt-4o-transcribe --format jsonl").expect_code(0);
+    let lines = outcome.json_lines();
+    assert_eq!(lines[0].get("logprobs"), None, "a cue has none: {}", outcome.text());
+    assert_eq!(lines[1]["logprobs"][0], json!({"token": "[speech ", "logprob": 0.0}));
+    let all = with("--transcription-model gpt-4o-mini-transcribe --json").expect_code(0);
+    let last = all.json_lines().into_iter().find(|line| line["type"] == "user" && line["final"] == true);
+    assert_eq!(last.expect("there is a caption")["logprobs"][1]["token"], "2.5 ");
+    let unknown = with("--transcription-model gpt-transcribe --format jsonl").expect_code(2).stderr;
+    assert!(unknown.contains("gpt-transcribe is not known to report log probabilities\nhint: "), "{unknown}");
+    let text = with("--transcription-model gpt-4o-transcribe --format srt").expect_code(2).stderr;
+    assert!(text.contains("shown in JSON lines only\nhint: "), "{text}");
+    let plain = transcribe("talk.wav --transcription-model gpt-4o-transcribe --format jsonl")
+        .run()
+        .expect_code(0)
+        .text();
+    assert!(!plain.contains("logprob"), "{plain}");
+}
+
+#[test]
+fn languages_and_noise_reduction_reach_the_endpoint() {
+    let sent = |args: &str| {
+        let outcome = transcribe(&format!("talk.wav --trace trace.jsonl {args}")).run().expect_code(0);
+        fs::read_to_string(outcome.home.path().join("trace.jsonl")).unwrap()
+    };
+    let several = sent("--transcription-model gpt-transcribe --lang de --lang en-US --noise-reduction far");
+    assert!(several.contains(r#""languages":["de","en"]"#), "{several}");
+    assert!(several.contains(r#""noise_reduction":{"type":"far_field"}"#), "{several}");
+    let one = sent("--transcription-model gpt-4o-transcribe --lang pt-BR");
+    assert!(one.contains(r#""language":"pt""#) && !one.contains("Languages"), "{one}");
+    let hint = sent("--transcription-model gpt-4o-transcribe --lang de,en");
+    assert!(!hint.contains(r#""language":"#) && hint.contains(r#""prompt":"Languages: de, en""#), "{hint}");
+    let unknown = transcribe("talk.wav --lang german").run().expect_code(2).stderr;
+    assert!(unknown.contains("german is no language code\nhint: such as en"), "{unknown}");
 }

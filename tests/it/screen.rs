@@ -190,11 +190,11 @@ fn the_microphone_is_muted_in_words_and_the_keys_are_explained() {
     terminal.wait_until(LIMIT, |screen| says(screen, "LIVE") && !says(screen, "MUTED"));
     terminal.send(F1);
     terminal.wait_until(LIMIT, |screen| {
-        ["Ctrl-C", "Ctrl-T", "Esc", "Enter", "Press any key to close"]
+        ["Ctrl-C", "Ctrl-T", "Esc", "Enter", "type to filter"]
             .iter()
             .all(|key| screen.contents().contains(key))
     });
-    terminal.send("x");
+    terminal.send(F1);
     terminal.wait_until(LIMIT, |screen| is_whole(screen, USUAL));
     terminal.send(CONTROL_C);
     terminal.wait(LIMIT).expect_code(0).expect_restored();

@@ -27,7 +27,7 @@ struct ConvergenceLimits {
 
 /// An unknown echo path: 1.5 to 3 s. Speech of the user looks like a leak, and must not wait longer.
 const START: ConvergenceLimits = ConvergenceLimits { least: 150, clean: 80, most: 300 };
-/// A known echo path whose delay may have to be found again: 0.3 to 2 s.
+/// An echo path known before a long silence: 0.3 to 2 s. Gaps need no wait: their blocks are replaced.
 const RESTART: ConvergenceLimits = ConvergenceLimits { least: 30, clean: 30, most: 200 };
 
 /// Progress of the adaptive filter.
@@ -74,7 +74,7 @@ impl Convergence {
         }
     }
 
-    /// Waits for the delay to be found again; the first convergence continues.
+    /// Waits for the echo path to be confirmed; the first convergence continues.
     pub(super) fn restart(&mut self) {
         if self.is_converged() || self.limits.most == RESTART.most {
             *self = Self { limits: RESTART, ..Self::default() };
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_restarts_with_a_shorter_wait() {
+    fn a_long_silence_restarts_with_a_shorter_wait() {
         let mut convergence = Convergence::default();
         converged_after(&mut convergence, 0..0);
         convergence.restart();
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(
             converged_after(&mut unconverged, 0..0),
             Some(150),
-            "a gap does not shorten the first wait"
+            "a silence does not shorten the first wait"
         );
     }
 

@@ -245,9 +245,6 @@ impl EchoControl {
 
     /// Replaces lost blocks by silence, so that the echo path of the canceller does not change.
     fn realign(&mut self, gap: LostBlocks) {
-        if self.is_far_end_active() {
-            self.convergence.restart();
-        }
         let Some(canceller) = &mut self.canceller else { return };
         match gap {
             LostBlocks::Speaker(blocks) => (0..blocks).for_each(|_| canceller.render(&[0.0; BLOCK], false)),

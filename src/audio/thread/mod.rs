@@ -288,21 +288,12 @@ impl Runner {
     }
 
     fn device_entry(&self, listed: ListedDevice) -> DeviceEntry {
-        let ListedDevice { direction, id, name, is_default, host, native: _ } = listed;
-        let open = match direction {
+        let open = match listed.direction {
             Direction::Input => self.input_info(),
             Direction::Output => self.output_info(),
         };
-        let open = open.filter(|info| info.id == id);
-        DeviceEntry {
-            direction,
-            id,
-            name,
-            host,
-            rate: open.map(|info| info.rate),
-            is_default,
-            in_use: open.is_some(),
-        }
+        let open = open.filter(|info| info.id == listed.id);
+        listed.entry(open.map(|info| info.rate))
     }
 
     fn input_info(&self) -> Option<&DeviceInfo> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::audio::api::AudioEvent;
 use crate::audio::backend::file::{ReadStatus, SampleSource};
 use crate::audio::error::AudioError;
+use crate::audio::options::Processing;
+use crate::call::captions::feed_processor::FeedProcessor;
 use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::media_file::TrackSelection;
 use crate::dsp::resample::{Resampler, to_int};
@@ -13,6 +15,8 @@ use crate::session::io::Input;
 
 /// How long a frame is.
 const FRAME: Duration = Duration::from_millis(100);
+/// The same if turns are detected here: they begin and end with a frame.
+const FRAME_OF_TURN: Duration = Duration::from_millis(20);
 /// How much speech may wait for its captions before the pace falls to that of real time.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How much silence follows the file at its own pace, so that the server notices the end of the last turn; what
@@ -35,20 +39,27 @@ pub(crate) struct FileFeedOptions {
     pub(crate) selection: TrackSelection,
     /// The media time at which to begin.
     pub(crate) start: Duration,
+    /// How much at the beginning is fed at once, because it is not sent.
+    pub(crate) warm_up: Duration,
     pub(crate) rate: SampleRate,
     pub(crate) pace: Pace,
+    pub(crate) processing: Processing,
 }
 
 /// A file, read as the session takes it.
 pub(crate) struct FileFeed {
     source: SampleSource,
     resampler: Resampler,
+    processor: Option<FeedProcessor>,
+    frame: Duration,
     /// Samples of the resampler's delay that are still to be left out.
     delay: usize,
     /// Samples of the session that were fed.
     fed: u64,
     /// Length of the file, if its header says so.
     total: Option<Duration>,
+    /// Samples that are not processed yet, if there is a processor.
+    resampled: Vec<f32>,
     /// Samples at the rate of the session that are not fed yet.
     samples: Vec<f32>,
     rate: SampleRate,
@@ -79,11 +90,16 @@ impl FileFeed {
         let mut source = SampleSource::open(&options.path, options.selection)?;
         let total = source.duration();
         source.skip(options.start);
-        let resampler = Resampler::new(source.rate(), options.rate);
+        let processor = FeedProcessor::new(options.processing, options.rate);
+        let rate = if processor.is_some() { FeedProcessor::RATE } else { options.rate };
+        let resampler = Resampler::new(source.rate(), rate);
         Ok(Self {
             source,
             delay: usize::try_from(resampler.delay()).unwrap_or(0),
             resampler,
+            frame: if processor.is_some() { FRAME_OF_TURN } else { FRAME },
+            processor,
+            resampled: Vec::new(),
             fed: options.rate.samples(options.start),
             total,
             samples: Vec::new(),
@@ -100,7 +116,7 @@ impl FileFeed {
     ///
     /// When the file cannot be read any more.
     pub(crate) fn rewind(&mut self, to: Duration) -> Result<(), AudioError> {
-        let options = FileFeedOptions { start: to, ..self.options.clone() };
+        let options = FileFeedOptions { start: to, warm_up: Duration::ZERO, ..self.options.clone() };
         let schedule = self.schedule;
         *self = Self { schedule, ..Self::open(&options)? };
         Ok(())
@@ -128,6 +144,9 @@ impl FileFeed {
         {
             return report;
         }
+        if let Some(event) = self.processor.as_mut().and_then(FeedProcessor::event) {
+            return Input::Audio(event);
+        }
         match self.state {
             FeedState::New => {
                 self.state = FeedState::Reading;
@@ -141,19 +160,21 @@ impl FileFeed {
                 Input::Audio(AudioEvent::InputEnded)
             }
             FeedState::Ended(silence) => {
-                self.schedule.fed(now, silence < QUICK_SILENCE);
-                self.state = FeedState::Ended(silence + FRAME);
+                self.schedule.fed(now, self.frame, silence < QUICK_SILENCE);
+                self.state = FeedState::Ended(silence + self.frame);
                 Input::Mic(Frame::silence(self.rate, self.frame_samples()))
             }
         }
     }
 
     fn frame_samples(&self) -> usize {
-        usize::try_from(self.rate.samples(FRAME)).unwrap_or(usize::MAX)
+        usize::try_from(self.rate.samples(self.frame)).unwrap_or(usize::MAX)
     }
 
     fn feed(&mut self, now: Duration, is_quick: bool) -> Input {
-        self.schedule.fed(now, is_quick);
+        if self.position() >= self.options.start + self.options.warm_up {
+            self.schedule.fed(now, self.frame, is_quick);
+        }
         let count = self.frame_samples().min(self.samples.len());
         let samples: Vec<i16> = self.samples.drain(..count).map(to_int).collect();
         self.fed += count as u64;
@@ -162,11 +183,12 @@ impl FileFeed {
 
     /// Reads until a frame is whole; returns what else there is to report.
     fn read(&mut self) -> Option<Input> {
-        let block = usize::try_from(self.source.rate().samples(FRAME)).unwrap_or(usize::MAX).max(1);
+        let block = usize::try_from(self.source.rate().samples(self.frame)).unwrap_or(usize::MAX).max(1);
         while self.samples.len() < self.frame_samples() {
             let mut read = Vec::with_capacity(block);
             let status = self.source.read(block, &mut read);
-            self.resampler.process(&read, &mut self.samples);
+            self.resampler.process(&read, &mut self.resampled);
+            self.process();
             match status {
                 ReadStatus::More => {}
                 ReadStatus::Warning(warning) => return Some(Input::Audio(AudioEvent::InputWarning(warning))),
@@ -181,22 +203,29 @@ impl FileFeed {
                     break;
                 }
             }
-            self.drop_delay();
         }
         None
     }
 
     fn end(&mut self) {
-        self.resampler.flush(&mut self.samples);
-        self.drop_delay();
+        self.resampler.flush(&mut self.resampled);
+        self.process();
+        if let Some(processor) = &mut self.processor {
+            processor.finish(&mut self.samples);
+        }
         self.state = FeedState::Read;
     }
 
-    /// Leaves out what the resampler gives before the first sample.
-    fn drop_delay(&mut self) {
-        let count = self.delay.min(self.samples.len());
-        self.samples.drain(..count);
-        self.delay -= count;
+    /// Processes what was read, without what the resampler gives before the first sample.
+    fn process(&mut self) {
+        let early = self.delay.min(self.resampled.len());
+        self.resampled.drain(..early);
+        self.delay -= early;
+        match &mut self.processor {
+            Some(processor) => processor.process(&self.resampled, &mut self.samples),
+            None => self.samples.append(&mut self.resampled),
+        }
+        self.resampled.clear();
     }
 }
 
@@ -211,12 +240,12 @@ struct FeedSchedule {
 const MAX_LATE: Duration = Duration::from_millis(200);
 
 impl FeedSchedule {
-    fn fed(&mut self, now: Duration, is_quick: bool) {
+    fn fed(&mut self, now: Duration, frame: Duration, is_quick: bool) {
         let interval = match self.pace {
             Pace::Max if is_quick => Duration::ZERO,
-            Pace::Times(times) if is_quick => FRAME.div_f64(times),
-            Pace::Times(times) => FRAME.div_f64(times.min(1.0)),
-            Pace::Max => FRAME,
+            Pace::Times(times) if is_quick => frame.div_f64(times),
+            Pace::Times(times) => frame.div_f64(times.min(1.0)),
+            Pace::Max => frame,
         };
         self.next = self.next.max(now.saturating_sub(MAX_LATE)) + interval;
     }
@@ -245,8 +274,10 @@ mod tests {
             path,
             selection: TrackSelection::default(),
             start: Duration::ZERO,
+            warm_up: Duration::ZERO,
             rate,
             pace,
+            processing: Processing::NONE,
         })
         .unwrap()
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod caption_output;
 pub(crate) mod file_feed;
+mod feed_processor;
 pub(crate) mod progress;
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::call::clock::Clock;
+use crate::call::connections::event_tap::EventTap;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
-use crate::call::event_tap::EventTap;
 use crate::call::trace::TraceFile;
 use crate::error::Error;
 use crate::net::ws::connection::WebSocketEvent;

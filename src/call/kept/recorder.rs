@@ -15,6 +15,7 @@ use crate::protocol::events::item::Role;
 use crate::session::io::message::PastTurn;
 use crate::session::io::{AssistantLine, EndReason, Notice, Removal, UsageReport, UserUtterance};
 use crate::ui::text::json;
+use crate::ui::text::language::UiLanguage;
 use crate::ui::text::wording;
 
 /// Facts for the header of a file.
@@ -130,9 +131,11 @@ impl ConversationRecorder {
 
     fn end(&self, at_ms: u64, reason: &EndReason) -> KeptRecord {
         let usage = self.usage.as_ref();
+        // Files are in English, so that programs can read them.
+        let strings = UiLanguage::English.strings();
         KeptRecord::End {
             at_ms,
-            reason: wording::end(reason, wording::CONVERSATION),
+            reason: wording::end(strings, reason, strings.end.conversation),
             total_tokens: usage.and_then(|usage| usage.total.total_tokens),
             usd: usage.map(|usage| usage.total_usd),
         }

@@ -38,26 +38,31 @@ fn answer(presenter: &Presenter, request: LocalRequest) -> Result<LocalResult, S
             let image = read_image(&in_home(&path)).map_err(|error| format!("{:#}", error.source))?;
             return Ok(LocalResult::Attach(Attachment::Image(image)));
         }
-        LocalRequest::Usage => wording::usage(model()?.usage.as_ref()),
+        LocalRequest::Usage => {
+            let model = model()?;
+            wording::usage(model.strings(), model.usage.as_ref())
+        }
         LocalRequest::Save(path) => {
             let path = in_home(&path);
             let name = path.display();
             let format = ExportFormat::of(&path)
                 .ok_or_else(|| format!("cannot save to {name}: the name must end in .md, .txt or .jsonl"))?;
-            let text = export(&model()?, format);
+            let model = model()?;
+            let (text, words) = (export(&model, format), &model.strings().notes);
             if text.is_empty() {
-                return Err("nothing to save yet".to_owned());
+                return Err(words.nothing_to_save.to_owned());
             }
             save(&path, &text)?;
-            format!("saved to {name}")
+            (words.saved)(&name.to_string())
         }
         LocalRequest::Copy(part) => {
-            let text = copy::text(&model()?, part)?;
+            let model = model()?;
+            let text = copy::text(&model, part)?;
             let mut terminal = presenter.status().filter(|_| io::stderr().is_terminal());
             let terminal = terminal.as_mut().ok_or("standard error is no terminal")?;
             let written = write!(terminal, "{}", copy::sequence(&text)).and_then(|()| terminal.flush());
             written.map_err(|error| format!("cannot copy: {error}"))?;
-            copy::SENT.to_owned()
+            model.strings().notes.copied.to_owned()
         }
     };
     Ok(LocalResult::Show(Notice::Info(text)))

@@ -9,7 +9,7 @@ use crate::audio::options::{
 use crate::call::setup::prices;
 use crate::call::setup::settings::ResolvedSettings;
 use crate::call::setup::target::Target;
-use crate::call::setup::transcription::{TranscriptionHints, captioning_kind, transcription};
+use crate::call::setup::transcription::{CaptionRequest, captioning_kind, transcription};
 use crate::call::setup::turn_detection::{self, TurnDetectionPlan, TurnHandling};
 use crate::config::settings::Setting;
 use crate::config::values::{AudioEncoding, DialectSetting, EchoSetting, MuteSetting};
@@ -33,7 +33,7 @@ pub(crate) fn talk(call: &ResolvedSettings, at_input_end: InputEndAction) -> Res
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
     settings.voice = voice(call);
     settings.speed = call.in_force.float(Setting::Speed);
-    settings.transcription = FieldUpdate::Set(transcription(call));
+    settings.transcription = FieldUpdate::Set(transcription(call)?);
     let TurnDetectionPlan { server, local } = turn_detection::detection(call, TurnHandling::Answered)?;
     settings.turn_detection = server;
     Ok(Plan { local_turns: local, ..plan(Mode::Talk, settings, call, at_input_end) })
@@ -70,20 +70,18 @@ fn voice(call: &ResolvedSettings) -> Option<Voice> {
 /// When a rate does not fit its format, a flag the turn detection, or the endpoint cannot caption only.
 pub(crate) fn transcribe(
     call: &ResolvedSettings,
-    hints: TranscriptionHints,
+    request: CaptionRequest,
     at_input_end: InputEndAction,
 ) -> Result<Plan, Error> {
     let detection = turn_detection::detection(call, TurnHandling::Captioned)?;
     turn_detection::check_turns_end(&detection, at_input_end)?;
-    let mut transcription = transcription(call);
-    hints.add_to(&mut transcription)?;
-    let settings = SessionSettings {
+    let mut settings = SessionSettings {
         kind: captioning_kind(call)?,
         input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
-        transcription: FieldUpdate::Set(transcription),
         turn_detection: detection.server,
         ..SessionSettings::default()
     };
+    request.add_to(transcription(call)?, &mut settings)?;
     Ok(Plan { local_turns: detection.local, ..plan(Mode::Transcribe, settings, call, at_input_end) })
 }
 

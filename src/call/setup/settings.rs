@@ -1,6 +1,7 @@
 //! Resolves flags and sources to the settings in force.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::audio::api::{DeviceRequest, Volume};
 use crate::audio::options::{AudioSink, AudioSource};
@@ -124,7 +125,10 @@ impl ResolvedSettings {
     pub(crate) fn showing(&self, args: &DisplayArgs) -> DisplayArgs {
         let plain = self.in_force.is_true(Setting::Plain) && !args.json;
         let theme = self.in_force.choice(Setting::Theme).unwrap_or_default();
-        DisplayArgs { plain, theme, calm: self.in_force.is_true(Setting::Calm), ..args.clone() }
+        let ui_lang = self.in_force.choice(Setting::UiLang).unwrap_or_default();
+        let calm = self.in_force.is_true(Setting::Calm);
+        let keys = Arc::clone(&self.sources.user.keys.bindings);
+        DisplayArgs { plain, theme, ui_lang, keys, calm, ..args.clone() }
     }
 }
 

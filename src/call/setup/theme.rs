@@ -1,10 +1,11 @@
-//! Converts the display settings to the theme of a screen.
+//! Converts the display settings to the theme and the language of the interface.
 
 use clap::ValueEnum;
 
 use crate::call::streams::standard::charset;
 use crate::cli::display::DisplayArgs;
-use crate::config::values::ThemeSetting;
+use crate::config::values::{ThemeSetting, UiLanguageSetting};
+use crate::ui::text::language::UiLanguage;
 use crate::ui::view::theme::{ScreenMotion, Theme};
 
 /// Returns the theme of the settings, or of the environment.
@@ -25,8 +26,24 @@ pub(crate) fn name(display: &DisplayArgs) -> String {
     display.theme.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-/// Returns the theme of a name; of an unknown one, that of the settings.
-pub(crate) fn named(name: &str, display: &DisplayArgs) -> Theme {
-    let named = ThemeSetting::from_str(name, false).unwrap_or(display.theme);
-    theme(&DisplayArgs { theme: named, ..display.clone() })
+/// Returns what chooses a theme by its name; for an unknown name, that of the settings.
+pub(crate) fn by_name(display: &DisplayArgs) -> Box<dyn Fn(&str) -> Theme + Send> {
+    let display = display.clone();
+    Box::new(move |name| {
+        let named = ThemeSetting::from_str(name, false).unwrap_or(display.theme);
+        theme(&DisplayArgs { theme: named, ..display.clone() })
+    })
+}
+
+/// Returns the language of the settings, or of the locale.
+pub(crate) fn language(display: &DisplayArgs) -> UiLanguage {
+    match display.ui_lang {
+        UiLanguageSetting::Auto => {
+            let values = ["LC_ALL", "LC_MESSAGES", "LANG"].map(|name| std::env::var(name).ok());
+            UiLanguage::of_locale(values.each_ref().map(Option::as_deref))
+        }
+        UiLanguageSetting::En => UiLanguage::English,
+        UiLanguageSetting::ZhTw => UiLanguage::Traditional,
+        UiLanguageSetting::ZhCn => UiLanguage::Simplified,
+    }
 }

@@ -1,11 +1,15 @@
 //! Captions: the model, the query of the URL and the kind of session.
 
 use crate::call::setup::settings::ResolvedSettings;
+use crate::captions::chinese::ChineseScript;
 use crate::config::settings::Setting;
 use crate::config::values::{TranscriptionQuery, TranscriptionSession};
 use crate::error::{Error, Kind};
-use crate::protocol::language::wire_code;
-use crate::protocol::settings::{SessionKind, Transcription};
+use crate::protocol::language::wire_codes;
+use crate::protocol::settings::{
+    LOGPROBS, NoiseReduction, NoiseReductionKind, SessionKind, SessionSettings, Transcription,
+};
+use crate::protocol::value::FieldUpdate;
 
 /// Returns the transcription model of the session. In `rtvoice transcribe`, `--model` sets it, too, unless the
 /// endpoint takes another model in the URL and the transcription model is set elsewhere.
@@ -45,6 +49,43 @@ pub(crate) fn captioning_kind(call: &ResolvedSettings) -> Result<SessionKind, Er
     }
 }
 
+/// What to request of the endpoint besides captions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct CaptionRequest {
+    pub(crate) hints: TranscriptionHints,
+    pub(crate) noise_reduction: Option<NoiseReductionKind>,
+    /// Whether to request the log probabilities of tokens.
+    pub(crate) has_logprobs: bool,
+}
+
+impl CaptionRequest {
+    /// Adds the request to the settings of a session.
+    ///
+    /// # Errors
+    ///
+    /// As [`TranscriptionHints::add_to`], and when the model is known not to report log probabilities.
+    pub(crate) fn add_to(
+        self,
+        mut transcription: Transcription,
+        settings: &mut SessionSettings,
+    ) -> Result<(), Error> {
+        if self.has_logprobs && !transcription.offers_logprobs() {
+            let model = transcription.model.as_deref().unwrap_or("the endpoint's own model");
+            return Err(Error::say(Kind::Usage, format!("{model} is not known to report log probabilities"))
+                .hint("leave out --logprobs, or choose a model that does: --model gpt-4o-transcribe"));
+        }
+        self.hints.add_to(&mut transcription)?;
+        settings.transcription = FieldUpdate::Set(transcription);
+        if self.has_logprobs {
+            settings.include = FieldUpdate::Set(vec![LOGPROBS.to_owned()]);
+        }
+        if let Some(kind) = self.noise_reduction {
+            settings.noise_reduction = FieldUpdate::Set(NoiseReduction { kind, strength: None });
+        }
+        Ok(())
+    }
+}
+
 /// Longest prompt in characters, as OpenAI documents it.
 const MAX_PROMPT: usize = 1_024;
 
@@ -55,22 +96,42 @@ pub(crate) struct TranscriptionHints {
     pub(crate) prompt: Option<String>,
     /// Words to expect.
     pub(crate) vocabulary: Vec<String>,
+    /// The languages as configured.
+    pub(crate) languages: Option<String>,
 }
 
 impl TranscriptionHints {
-    /// Adds the hints in the fields that the model has: models without keywords get the words in the prompt.
+    /// Adds the hints in the fields that the model has. Models without keywords get the words in the prompt, and
+    /// models with one language the names of several ones: with any of them in that field, they would hear the others
+    /// as that one. Models follow the script of a prompt, so one in the requested script of Chinese comes first.
     ///
     /// # Errors
     ///
-    /// When the prompt is longer than endpoints take.
+    /// When the prompt is longer than endpoints take, or the model takes none.
     pub(crate) fn add_to(self, transcription: &mut Transcription) -> Result<(), Error> {
-        let mut prompt = self.prompt.unwrap_or_default().trim().to_owned();
-        if transcription.takes_keywords() {
+        let languages = self.languages.unwrap_or_default();
+        let mut parts: Vec<String> = Vec::new();
+        if transcription.takes_prompt() {
+            parts.extend(chinese_script(&languages).map(|script| script.sample().to_owned()));
+            let codes = wire_codes(&languages).unwrap_or_default();
+            if codes.len() > 1 && !transcription.takes_lists() {
+                parts.push(format!("Languages: {}", codes.join(", ")));
+            }
+        }
+        let requested = parts.len();
+        parts.extend(self.prompt.map(|prompt| prompt.trim().to_owned()).filter(|prompt| !prompt.is_empty()));
+        if transcription.takes_lists() {
             transcription.keywords = self.vocabulary;
         } else if !self.vocabulary.is_empty() {
-            let separator = if prompt.is_empty() { "" } else { "\n" };
-            prompt = format!("{prompt}{separator}{}", self.vocabulary.join(", "));
+            parts.push(self.vocabulary.join(", "));
         }
+        if let (true, Some(model)) =
+            (parts.len() > requested && transcription.rejects_prompt(), &transcription.model)
+        {
+            return Err(Error::say(Kind::Usage, format!("{model} takes neither a prompt nor a vocabulary"))
+                .hint("leave out --prompt and --vocab, or choose another model: --model gpt-transcribe"));
+        }
+        let prompt = parts.join("\n");
         let length = prompt.chars().count();
         if length > MAX_PROMPT {
             let error =
@@ -82,13 +143,29 @@ impl TranscriptionHints {
     }
 }
 
+/// Returns the script of Chinese that one of the configured languages asks for.
+pub(crate) fn chinese_script(languages: &str) -> Option<ChineseScript> {
+    languages.split(',').find_map(|tag| ChineseScript::of_language(tag.trim()))
+}
+
 /// Returns the transcription settings of a session.
-pub(crate) fn transcription(call: &ResolvedSettings) -> Transcription {
-    Transcription {
-        model: transcription_model(call).map(str::to_owned),
-        language: call.in_force.text(Setting::Lang).and_then(wire_code),
-        ..Transcription::default()
-    }
+///
+/// # Errors
+///
+/// When what is configured is no language.
+pub(crate) fn transcription(call: &ResolvedSettings) -> Result<Transcription, Error> {
+    let model = transcription_model(call).map(str::to_owned);
+    let transcription = Transcription { model, ..Transcription::default() };
+    let tags = call.in_force.text(Setting::Lang).unwrap_or_default();
+    let mut languages = wire_codes(tags).map_err(|word| {
+        Error::say(Kind::Usage, format!("{word} is no language code"))
+            .hint("such as en or zh-TW; auto lets the endpoint detect the language")
+    })?;
+    Ok(match (transcription.takes_lists(), languages.len()) {
+        (true, _) => Transcription { languages, ..transcription },
+        (false, 1) => Transcription { language: languages.pop(), ..transcription },
+        (false, _) => transcription,
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +174,7 @@ mod tests {
 
     fn hints(prompt: Option<&str>, words: &[&str]) -> TranscriptionHints {
         let vocabulary = words.iter().map(|word| (*word).to_owned()).collect();
-        TranscriptionHints { prompt: prompt.map(str::to_owned), vocabulary }
+        TranscriptionHints { prompt: prompt.map(str::to_owned), vocabulary, languages: None }
     }
 
     fn with(model: &str, hints: TranscriptionHints) -> Result<Transcription, Error> {
@@ -125,5 +202,44 @@ mod tests {
         let error = with("whisper-1", hints(Some(&"語".repeat(1_020)), &["words"])).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert!(error.to_string().contains("1026 characters"), "{error}");
+    }
+
+    #[test]
+    fn several_languages_are_hints_in_the_prompt_of_a_model_with_one() {
+        let prompt = |model, languages: &str| {
+            let hints =
+                TranscriptionHints { languages: Some(languages.to_owned()), ..hints(Some("A talk."), &[]) };
+            with(model, hints).unwrap().prompt.unwrap()
+        };
+        assert_eq!(prompt("gpt-4o-transcribe", "de,en-US"), "Languages: de, en\nA talk.");
+        assert_eq!(prompt("gpt-4o-transcribe", "de"), "A talk.");
+        assert_eq!(prompt("gpt-transcribe", "de,en"), "A talk.", "it has a field for them");
+        assert_eq!(prompt("unknown", "de,en"), "A talk.");
+    }
+
+    #[test]
+    fn chinese_is_requested_by_a_prompt_in_its_script() {
+        let prompt = |model: &str, languages: &str| {
+            let languages = Some(languages.to_owned());
+            with(model, TranscriptionHints { languages, ..TranscriptionHints::default() }).unwrap().prompt
+        };
+        assert_eq!(prompt("whisper-1", "zh-TW").as_deref(), Some("以下是繁體中文的字幕。"));
+        assert_eq!(prompt("gpt-transcribe", "zh-Hans").as_deref(), Some("以下是简体中文的字幕。"));
+        for (model, language) in
+            [("whisper-1", "zh"), ("gpt-realtime-whisper", "zh-TW"), ("unknown", "zh-TW")]
+        {
+            assert_eq!(prompt(model, language), None, "{model} {language}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_for_a_model_without_one_is_refused() {
+        for model in ["gpt-realtime-whisper", "gpt-4o-transcribe-diarize"] {
+            for hints in [hints(Some("A talk."), &[]), hints(None, &["etcd"])] {
+                let error = with(model, hints).unwrap_err();
+                assert!(error.to_string().contains(&format!("{model} takes neither")), "{error}");
+            }
+            assert!(with(model, hints(Some(" "), &[])).is_ok());
+        }
     }
 }

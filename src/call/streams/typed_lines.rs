@@ -5,8 +5,11 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
+use crate::markdown::wrap::width;
 use crate::session::io::UserCommand;
 use crate::ui::input::slash::{self, SlashContext, SubmittedText};
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::wrap::padded;
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +31,6 @@ pub(crate) enum LineMode {
     ManualTurns,
 }
 
-/// Instructions for manual turns.
-const MANUAL_TURNS_HELP: &str = "press Enter to speak and again to get an answer; /help lists more";
-
 /// Message if standard input cannot be read.
 const NOT_TEXT: &str = "standard input is not UTF-8 text: the rest is ignored";
 
@@ -40,12 +40,12 @@ const NOT_TEXT: &str = "standard input is not UTF-8 text: the rest is ignored";
 /// writes messages for the user.
 pub(crate) fn start_reader(
     commands: mpsc::Sender<UserCommand>,
-    (mode, at_end): (LineMode, UserCommand),
+    (mode, language, at_end): (LineMode, UiLanguage, UserCommand),
     mut print: impl FnMut(&str) + Send + 'static,
 ) {
     match mode {
         LineMode::Chat | LineMode::Call => {}
-        LineMode::ManualTurns => print(MANUAL_TURNS_HELP),
+        LineMode::ManualTurns => print(language.strings().plain.manual_turns),
     }
     let reading = move || {
         let mut is_first = true;
@@ -55,7 +55,7 @@ pub(crate) fn start_reader(
                 break;
             };
             let line = if std::mem::take(&mut is_first) { without_bom(&line) } else { &line };
-            let command = match parse(line, mode) {
+            let command = match parse(line, mode, language) {
                 TypedLine::Command(command) => command,
                 TypedLine::Empty => continue,
                 TypedLine::Print(text) => {
@@ -79,8 +79,8 @@ pub(crate) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-fn parse(line: &str, mode: LineMode) -> TypedLine {
-    let context = SlashContext { has_audio: mode != LineMode::Chat, has_screen: false };
+fn parse(line: &str, mode: LineMode, language: UiLanguage) -> TypedLine {
+    let context = SlashContext { has_audio: mode != LineMode::Chat, has_screen: false, language };
     if line.trim().is_empty() {
         return match mode {
             LineMode::Chat | LineMode::Call => TypedLine::Empty,
@@ -99,15 +99,19 @@ fn parse(line: &str, mode: LineMode) -> TypedLine {
 /// Returns the list of commands.
 fn help(context: SlashContext) -> String {
     let commands = slash::help(context);
-    let widest = commands.iter().map(|(usage, _)| usage.len()).max().unwrap_or_default();
-    let rows = commands.iter().map(|(usage, action)| format!("\n  {usage:widest$}  {action}"));
+    let widest = commands.iter().map(|(usage, _)| width(usage)).max().unwrap_or_default();
+    let rows = commands.iter().map(|(usage, action)| format!("\n  {}  {action}", padded(usage, widest)));
     let rows: String = rows.collect();
-    format!("type text and press Enter to send it, or one of these:{rows}")
+    format!("{}{rows}", context.language.strings().plain.type_text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(line: &str, mode: LineMode) -> TypedLine {
+        super::parse(line, mode, UiLanguage::English)
+    }
 
     #[test]
     fn a_line_is_a_message_a_command_or_a_mistake() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::captions::cue::{Cue, Passage, Timing, Turn};
+use crate::captions::cue::{Cue, Passage, Timing, Token, Turn};
 
 #[derive(Serialize)]
 struct TurnRecord<'a> {
@@ -23,8 +23,16 @@ struct TurnRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'a str>,
     timing: &'static str,
+    #[serde(skip_serializing_if = "<[Logprob<'_>]>::is_empty")]
+    logprobs: Vec<Logprob<'a>>,
     #[serde(rename = "final")]
     is_final: bool,
+}
+
+#[derive(Serialize)]
+struct Logprob<'a> {
+    token: &'a str,
+    logprob: f64,
 }
 
 pub(super) fn passage(passage: &Passage) -> String {
@@ -62,6 +70,7 @@ fn cue<'a>(cue: &'a Cue, text: &'a str) -> TurnRecord<'a> {
         speaker: cue.speaker.as_deref(),
         language: None,
         timing: name(cue.timing),
+        logprobs: Vec::new(),
         is_final: true,
     }
 }
@@ -78,6 +87,11 @@ fn turn(turn: &Turn) -> TurnRecord<'_> {
         speaker: turn.speaker.as_deref(),
         language: turn.language.as_deref(),
         timing: name(turn.timing),
+        logprobs: turn
+            .tokens
+            .iter()
+            .map(|Token { text, logprob }| Logprob { token: text, logprob: *logprob })
+            .collect(),
         is_final: true,
     }
 }

@@ -6,6 +6,7 @@ mod raw_input;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::captions::caption_output::CaptionOutput;
@@ -18,19 +19,22 @@ use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
-use crate::call::setup::transcription::{TranscriptionHints, captioning_kind};
+use crate::call::setup::transcription::{
+    CaptionRequest, TranscriptionHints, captioning_kind, chinese_script,
+};
 use crate::call::signals::Signals;
 use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::stdin_is_piped;
 use crate::call::streams::typed_lines::without_bom;
-use crate::captions::chinese::ChineseScript;
+use crate::captions::format::Format;
+use crate::captions::resume::WARM_UP;
 use crate::cli::Transcribe;
-use crate::cli::captions::{CaptionArgs, CaptionPace};
+use crate::cli::captions::{CaptionArgs, CaptionPace, MicrophoneDistance};
 use crate::cli::display::DisplayArgs;
 use crate::config::settings::Setting;
 use crate::dsp::media_file::TrackSelection;
 use crate::error::{Error, Kind};
-use crate::protocol::settings::SessionKind;
+use crate::protocol::settings::{NoiseReductionKind, SessionKind};
 use crate::session::io::EndReason;
 use crate::session::plan::{Plan, TurnControl};
 use crate::ui::output::plain::PlainStyle;
@@ -49,6 +53,13 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let sources: Vec<&AudioSource> = inputs.iter().map(|(input, _)| input).collect();
     raw_input::check(&args.captions, &sources)?;
     let outputs = outputs::captions(&args.captions, &sources)?;
+    if args.captions.logprobs
+        && !args.showing.json
+        && outputs.iter().any(|output| output.format != Format::Jsonl)
+    {
+        return Err(Error::say(Kind::Usage, "log probabilities are shown in JSON lines only")
+            .hint("add --format jsonl, or --json for all events"));
+    }
     let files = NamedFiles::of(&settings);
     let heard = if args.files.is_empty() { "--input" } else { "FILE" };
     let files = files.read("--vocab", args.captions.vocab.as_deref());
@@ -65,7 +76,7 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
         settings: &settings,
         target: &target,
         position: RunPosition::First,
-        hints: hints(&args.captions)?,
+        request: request(&args.captions, &settings)?,
         notes: settings.notes(&target.name),
     };
     let count = inputs.len();
@@ -91,8 +102,28 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
         .hint("the lines above say why"))
 }
 
-/// Returns the prompt and the words of the vocabulary file, blank lines and comments left out.
-fn hints(args: &CaptionArgs) -> Result<TranscriptionHints, Error> {
+/// Returns what to request of the endpoint.
+///
+/// # Errors
+///
+/// When the vocabulary cannot be read.
+fn request(args: &CaptionArgs, settings: &ResolvedSettings) -> Result<CaptionRequest, Error> {
+    Ok(CaptionRequest {
+        hints: TranscriptionHints {
+            prompt: args.prompt.clone(),
+            vocabulary: vocabulary(args)?,
+            languages: settings.in_force.text(Setting::Lang).map(str::to_owned),
+        },
+        noise_reduction: args.noise_reduction.map(|distance| match distance {
+            MicrophoneDistance::Near => NoiseReductionKind::NearField,
+            MicrophoneDistance::Far => NoiseReductionKind::FarField,
+        }),
+        has_logprobs: args.logprobs,
+    })
+}
+
+/// Returns the words of the vocabulary file, blank lines and comments left out.
+fn vocabulary(args: &CaptionArgs) -> Result<Vec<String>, Error> {
     let text = match &args.vocab {
         Some(path) => fs::read_to_string(path).map_err(|error| {
             let error = anyhow::Error::new(error).context(format!("cannot read {}", path.display()));
@@ -102,7 +133,7 @@ fn hints(args: &CaptionArgs) -> Result<TranscriptionHints, Error> {
     };
     let words = without_bom(&text).lines().map(str::trim);
     let words = words.filter(|word| !word.is_empty() && !word.starts_with('#'));
-    Ok(TranscriptionHints { prompt: args.prompt.clone(), vocabulary: words.map(str::to_owned).collect() })
+    Ok(words.map(str::to_owned).collect())
 }
 
 /// Returns whether other files may do better.
@@ -150,44 +181,41 @@ fn mode(args: &DisplayArgs, input: &AudioSource, captions: Option<&CaptionOutput
     if has_no_screen { PresentationMode::Plain } else { mode }
 }
 
+/// Returns whether an input is a file that can be read again; a named pipe delivers audio at its own pace.
+fn is_file(input: &AudioSource) -> bool {
+    matches!(input, AudioSource::File(path) if fs::metadata(path).is_ok_and(|found| found.is_file()))
+}
+
 /// What all inputs of one run have in common.
 struct Run<'a> {
     args: &'a Transcribe,
     settings: &'a ResolvedSettings,
     target: &'a Target,
     position: RunPosition,
-    hints: TranscriptionHints,
+    request: CaptionRequest,
     /// Notices before the first input.
     notes: Vec<String>,
 }
 
 impl Run<'_> {
-    /// Returns how to feed a file; none for other inputs, and if turns are detected here, which needs real time.
-    fn feed(&self, audio_options: &AudioOptions, plan: &Plan) -> Result<Option<FileFeedOptions>, Error> {
+    /// Returns how to feed a file; none for other inputs.
+    fn feed(&self, audio_options: &AudioOptions, warm_up: Duration) -> Option<FileFeedOptions> {
         let pace = match self.args.captions.pace {
             Some(CaptionPace::Times(times)) => Pace::Times(times),
             Some(CaptionPace::Max) => Pace::Max,
             None if self.target.is_demo() => Pace::Max,
             None => Pace::Times(1.0),
         };
-        let AudioSource::File(path) = &audio_options.input else { return Ok(None) };
-        if plan.turn_control() == TurnControl::Local {
-            if self.args.captions.pace.is_some() && pace != Pace::Times(1.0) {
-                let error = "turns are detected on this machine in real time only";
-                return Err(Error::say(Kind::Usage, error)
-                    .hint("leave --pace out, or let the server detect turns: --vad server"));
-            }
-            return Ok(None);
-        }
-        // A named pipe delivers audio at its own pace.
-        let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
-        Ok(is_file.then(|| FileFeedOptions {
+        let AudioSource::File(path) = &audio_options.input else { return None };
+        is_file(&audio_options.input).then(|| FileFeedOptions {
             path: path.clone(),
             selection: audio_options.selection,
             start: audio_options.start,
+            warm_up,
             rate: audio_options.wire_in,
             pace,
-        }))
+            processing: audio_options.processing,
+        })
     }
 
     /// Returns which audio of a file to read.
@@ -207,13 +235,17 @@ impl Run<'_> {
         let Self { args, settings, target, position, .. } = *self;
         let captions = output.open()?;
         let mode = mode(&args.showing, &input, captions.as_ref());
-        let plan = plan::transcribe(settings, self.hints.clone(), input_end_action(&input))?;
+        let plan = plan::transcribe(settings, self.request.clone(), input_end_action(&input))?;
         let plan = plan::limited(plan, target, settings);
-        let plan = Plan { media_start: outputs::start(captions.as_ref()), ..plan };
+        let sent = outputs::start(captions.as_ref());
+        // A turn that is detected here begins where speech does, whatever is sent.
+        let is_prepared = is_file(&input) && plan.turn_control() == TurnControl::Server;
+        let warm_up = if is_prepared { sent.min(WARM_UP) } else { Duration::ZERO };
+        let plan = Plan { media_start: sent - warm_up, warm_up, ..plan };
         let selection = self.selection();
         let audio_options =
             AudioOptions { selection, ..plan::audio(settings, &plan, input, AudioSink::Null) };
-        let (audio_options, feed) = match self.feed(&audio_options, &plan)? {
+        let (audio_options, feed) = match self.feed(&audio_options, warm_up) {
             Some(feed) => (None, Some(feed)),
             None => (Some(audio_options), None),
         };
@@ -229,7 +261,7 @@ impl Run<'_> {
             position,
             file,
             captions,
-            script: settings.in_force.text(Setting::Lang).and_then(ChineseScript::of_language),
+            script: settings.in_force.text(Setting::Lang).and_then(chinese_script),
             stdin: StdinMode::Unused,
             audio_options,
             feed,

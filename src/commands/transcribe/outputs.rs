@@ -15,7 +15,7 @@ use crate::ui::output::captions::CueRelease;
 /// The captions of one input.
 #[derive(Debug)]
 pub(super) struct InputCaptions {
-    format: Format,
+    pub(super) format: Format,
     /// The file, or standard output.
     pub(super) path: Option<PathBuf>,
     existing: ExistingFile,

@@ -9,12 +9,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::declaration::{Scope, ValueKind};
+use crate::config::key_table::ConfiguredKeys;
 use crate::config::pricing::ProfilePrices;
 use crate::config::settings::{Layer, Setting};
 use crate::config::value::{Sourced, Value, ValueOrigin};
 
 /// Keys at the top of a file.
-const TOP: [&str; 4] = ["profile", "defaults", "profiles", "roles"];
+const TOP: [&str; 5] = ["profile", "defaults", "profiles", "roles", "keys"];
 
 /// Key of the profile from which a profile inherits.
 const LIKE: &str = "like";
@@ -42,6 +43,8 @@ pub struct ConfigFile {
     pub profiles: BTreeMap<String, Profile>,
     /// Settings of roles by name.
     pub roles: BTreeMap<String, Layer>,
+    /// Keys of the screen.
+    pub keys: ConfiguredKeys,
 }
 
 /// A profile of a file.
@@ -108,6 +111,7 @@ impl ConfigReader<'_> {
                 "defaults" => file.defaults = self.defaults(self.table_of("defaults", value)?)?,
                 "profiles" => file.profiles = self.profiles(self.table_of("profiles", value)?)?,
                 "roles" => file.roles = self.roles(self.table_of("roles", value)?)?,
+                "keys" => file.keys = self.keys(self.table_of("keys", value)?)?,
                 other => return Err(self.unknown(other, &key.span(), &TOP)),
             }
         }
@@ -307,6 +311,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
+mod keys;
 mod prices;
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::config::value::Sourced;
 use crate::config::values::{
     AudioEncoding, AuthSetting, BetaMarkerSetting, DialectSetting, EagernessSetting, EchoSetting,
     InterruptSetting, MuteSetting, PresetSetting, ThemeSetting, TranscriptionQuery, TranscriptionSession,
-    VadSetting,
+    UiLanguageSetting, VadSetting,
 };
 
 /// Settings of one origin, or those in force.
@@ -127,8 +127,8 @@ settings! {
     Instructions = general("instructions", Text, "Instructions for the model")
         .flag(Endpoint, "--instructions <TEXT>").short('s').alias("system").variable("RTVOICE_INSTRUCTIONS").example("Answer briefly.");
     Lang = general("lang", Text, "Language of your speech, such as en or zh-TW")
-        .note("auto lets the endpoint detect it.")
-        .flag(Endpoint, "--lang <CODE>").variable("RTVOICE_LANG").example("en");
+        .note("Several, as de,en or by repeating the flag, if you switch between them; auto lets the endpoint detect it.")
+        .flag(Endpoint, "--lang <CODE>").repeatable().variable("RTVOICE_LANG").example("en");
     Input = general("input", Text, "Microphone name, audio file, - (stdin) or null")
         .note("default is the system's microphone.")
         .flag(Input, "--input <INPUT>").default("default");
@@ -183,6 +183,9 @@ settings! {
         .rare_flag(Display, "--theme <NAME>").default("auto");
     Calm = general("calm", Bool, "Move less: slow meters, no wave")
         .rare_flag(Display, "--calm").default("false");
+    UiLang = general("ui_lang", ValueKind::choice::<UiLanguageSetting>(), "Language of the interface")
+        .note("auto follows the locale.")
+        .rare_flag(Display, "--ui-lang <CODE>").variable("RTVOICE_UI_LANG").default("auto");
     History = general("history", Bool, "Record the texts sent on a screen, for Up and Ctrl-R")
         .note("In a file of mode 0600 in the state folder; texts that begin with a space are left out.").default("true");
     Save = general("save", Bool, "Keep conversations, to continue them later")

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::*;
 use crate::config::value::Value;
+use crate::keys::action::{ACTIONS, ActionSpec};
 
 #[test]
 fn every_declaration_is_complete() {
@@ -68,6 +69,16 @@ fn table(scope: Scope) -> String {
     table
 }
 
+/// Returns the table of the actions and their keys in Markdown.
+fn key_table() -> String {
+    let mut table = "| action | keys | does |\n|---|---|---|\n".to_owned();
+    for ActionSpec { name, keys, help, .. } in &ACTIONS {
+        let keys = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        writeln!(table, "| `{name}` | {keys} | {help} |").unwrap();
+    }
+    table
+}
+
 /// With `UPDATE_DOCS` in the environment the tables are written instead.
 #[test]
 fn the_documented_tables_are_those_of_the_declarations() {
@@ -81,6 +92,9 @@ fn the_documented_tables_are_those_of_the_declarations() {
         let (_, after) = rest.split_once(&end).expect("the page has the end mark");
         expected = format!("{before}{start}\n{}\n{end}{after}", table(scope));
     }
+    let (before, rest) = expected.split_once("<!-- keys -->\n").expect("the page has the mark");
+    let (_, after) = rest.split_once("<!-- end of keys -->\n").expect("the page has the end mark");
+    expected = format!("{before}<!-- keys -->\n\n{}\n<!-- end of keys -->\n{after}", key_table());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, expected).unwrap();
     } else {

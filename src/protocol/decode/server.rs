@@ -11,7 +11,7 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::Item;
 use crate::protocol::events::server::{
-    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
+    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent, TokenLogprob,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind};
 use crate::protocol::value::Unknown;
@@ -124,10 +124,24 @@ fn transcription(rest: &str, fields: &mut Unknown) -> Option<ServerBody> {
             content_index,
             transcript: text(fields, "transcript"),
             usage: take_transcription_usage(fields),
+            logprobs: fields.take_each("logprobs", token_logprob).unwrap_or_default(),
+            languages: fields.take_each("languages", |entry| text(entry, "code")).unwrap_or_default(),
         },
         "failed" => ServerBody::TranscriptionFailed { item_id, content_index, error: error(fields) },
         _ => ServerBody::TranscriptionSegment { item_id, content_index, segment: segment(fields) },
     })
+}
+
+fn token_logprob(fields: &mut Unknown) -> TokenLogprob {
+    let bytes = |value: Value| {
+        let list = value.as_array().map(|list| list.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()));
+        list.and_then(Iterator::collect).ok_or(value)
+    };
+    TokenLogprob {
+        token: text(fields, "token"),
+        logprob: fields.take_number("logprob").unwrap_or_default(),
+        bytes: fields.take_with("bytes", bytes).unwrap_or_default(),
+    }
 }
 
 fn segment(fields: &mut Unknown) -> Segment {

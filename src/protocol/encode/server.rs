@@ -1,6 +1,6 @@
 //! Encoding of server events.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::protocol::encode::context::WriteContext;
 use crate::protocol::encode::fields::{JsonPut, text_with_audio};
@@ -9,7 +9,7 @@ use crate::protocol::encode::response::{error, response, transcription_usage};
 use crate::protocol::encode::settings::session_info;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::server::{
-    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
+    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent, TokenLogprob,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind};
 use crate::protocol::value::Unknown;
@@ -163,9 +163,11 @@ fn put_body(fields: &mut Unknown, body: &ServerBody, context: WriteContext) {
         | ServerBody::TextDelta { delta, .. }
         | ServerBody::TranscriptDelta { delta, .. }
         | ServerBody::ArgumentsDelta { delta, .. } => fields.put("delta", delta.as_str()),
-        ServerBody::TranscriptionCompleted { transcript, usage, .. } => {
+        ServerBody::TranscriptionCompleted { transcript, usage, logprobs, languages, .. } => {
             fields.put("transcript", transcript.as_str());
             fields.put_some("usage", usage.as_ref().map(transcription_usage).as_ref());
+            put_list(fields, "logprobs", logprobs.iter().map(token_logprob));
+            put_list(fields, "languages", languages.iter().map(|code| json!({ "code": code })));
         }
         ServerBody::TranscriptionFailed { error: reason, .. } => fields.put("error", error(reason)),
         ServerBody::TranscriptionSegment { segment, .. } => put_segment(fields, segment),
@@ -215,6 +217,18 @@ fn put_conversation(fields: &mut Unknown, id: Option<&String>) {
     conversation.put("object", "realtime.conversation");
     conversation.put_some("id", id);
     fields.put("conversation", conversation);
+}
+
+fn put_list(fields: &mut Unknown, key: &str, values: impl Iterator<Item = Value>) {
+    let list: Vec<Value> = values.collect();
+    if !list.is_empty() {
+        fields.put(key, list);
+    }
+}
+
+fn token_logprob(token: &TokenLogprob) -> Value {
+    let TokenLogprob { token, logprob, bytes } = token;
+    json!({ "token": token, "logprob": logprob, "bytes": bytes })
 }
 
 fn put_segment(fields: &mut Unknown, segment: &Segment) {

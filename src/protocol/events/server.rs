@@ -105,6 +105,10 @@ pub enum ServerBody {
         transcript: String,
         /// Billed separately from responses.
         usage: Option<TranscriptionUsage>,
+        /// Tokens of the text; only on request.
+        logprobs: Vec<TokenLogprob>,
+        /// Codes of the languages that were heard; newer models only.
+        languages: Vec<String>,
     },
     /// `conversation.item.input_audio_transcription.failed`; the turn itself continues.
     TranscriptionFailed {
@@ -317,6 +321,17 @@ pub struct Segment {
     pub start: Option<f64>,
     /// End in seconds.
     pub end: Option<f64>,
+}
+
+/// A token of a transcript and the logarithm of its probability.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenLogprob {
+    /// Text; not legible if the token ends within a character.
+    pub token: String,
+    /// Natural logarithm of the probability.
+    pub logprob: f64,
+    /// UTF-8 bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// State of a rate limit.

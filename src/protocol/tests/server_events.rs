@@ -10,7 +10,8 @@ use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseStatus, StatusDetails, TokenDetails, Usage};
 use crate::protocol::events::server::{
-    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent, TranscriptionUsage,
+    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent, TokenLogprob,
+    TranscriptionUsage,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind, Voice};
 use crate::protocol::tests::pieces::{
@@ -125,9 +126,15 @@ fn transcription_body() -> BoxedStrategy<ServerBody> {
     let segment = (id(), text(), text(), 0.0..1e4, 0.0..1e4).prop_map(|(id, text, speaker, start, end)| {
         Segment { id: Some(id), text, speaker: Some(speaker), start: Some(start), end: Some(end) }
     });
+    let logprob = (text(), -20.0..0.0, vec(any::<u8>(), 1..4))
+        .prop_map(|(token, logprob, bytes)| TokenLogprob { token, logprob, bytes });
     let kind = prop_oneof![
         text().prop_map(TranscriptSummary::Delta),
-        (text(), usage).prop_map(|(text, usage)| TranscriptSummary::Completed(text, usage)),
+        (text(), usage, vec(logprob, 0..3), vec(id(), 0..2)).prop_map(
+            |(text, usage, logprobs, languages)| {
+                TranscriptSummary::Completed(text, usage, logprobs, languages)
+            }
+        ),
         error(false).prop_map(TranscriptSummary::Failed),
         segment.prop_map(TranscriptSummary::Segment),
     ];
@@ -138,12 +145,17 @@ fn transcription_body() -> BoxedStrategy<ServerBody> {
                 TranscriptSummary::Delta(delta) => {
                     ServerBody::TranscriptionDelta { item_id, content_index, delta }
                 }
-                TranscriptSummary::Completed(transcript, usage) => ServerBody::TranscriptionCompleted {
-                    item_id,
-                    content_index,
-                    transcript,
-                    usage: Some(usage),
-                },
+                TranscriptSummary::Completed(transcript, usage, logprobs, languages) => {
+                    let usage = Some(usage);
+                    ServerBody::TranscriptionCompleted {
+                        item_id,
+                        content_index,
+                        transcript,
+                        usage,
+                        logprobs,
+                        languages,
+                    }
+                }
                 TranscriptSummary::Failed(error) => {
                     ServerBody::TranscriptionFailed { item_id, content_index, error }
                 }
@@ -158,7 +170,7 @@ fn transcription_body() -> BoxedStrategy<ServerBody> {
 #[derive(Clone, Debug)]
 enum TranscriptSummary {
     Delta(String),
-    Completed(String, TranscriptionUsage),
+    Completed(String, TranscriptionUsage, Vec<TokenLogprob>, Vec<String>),
     Failed(ErrorInfo),
     Segment(Segment),
 }

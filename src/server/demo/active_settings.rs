@@ -6,8 +6,8 @@ use crate::dsp::codec::Codec;
 use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
-    AudioFormat, Eagerness, Modality, SessionInfo, SessionKind, SessionSettings, TokenLimit, ToolChoice,
-    Transcription, TurnDetection, TurnMethod, Voice,
+    AudioFormat, Eagerness, LOGPROBS, Modality, SessionInfo, SessionKind, SessionSettings, TokenLimit,
+    ToolChoice, Transcription, TurnDetection, TurnMethod, Voice,
 };
 use crate::protocol::value::{FieldUpdate, Unknown};
 use crate::server::demo::client_error::ClientError;
@@ -162,6 +162,13 @@ impl ActiveSettings {
             return Err(ClientError::value("session.audio.input.turn_detection", message));
         }
         Ok(())
+    }
+
+    /// Returns whether captions come with the probabilities of their tokens: on request, from models that offer them.
+    pub(crate) fn reports_logprobs(&self) -> bool {
+        let is_requested =
+            self.settings.include.get().is_some_and(|names| names.iter().any(|name| name == LOGPROBS));
+        is_requested && self.transcription().is_some_and(Transcription::offers_logprobs)
     }
 
     /// Returns the settings.

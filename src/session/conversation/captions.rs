@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::protocol::events::server::Segment;
+use crate::protocol::events::server::{Segment, TokenLogprob};
 use crate::session::io::{Deadline, MediaSpan, Reason, SpokenSegment, SpokenTime, UserUtterance};
 
 /// Maximum time that a finished caption waits for those of earlier turns, some of which never arrive.
@@ -43,6 +43,8 @@ struct Caption {
     spoken: Option<SpokenTime>,
     /// Parts of the text with their speakers.
     segments: Vec<Segment>,
+    logprobs: Vec<TokenLogprob>,
+    language: Option<String>,
     has_failed: bool,
     /// When the text was complete.
     finished_at: Option<Duration>,
@@ -57,10 +59,11 @@ impl Caption {
     }
 
     fn line(&self, is_final: bool) -> UserUtterance {
-        let Self { item_id, text, after, spoken, segments, has_failed, .. } = self;
+        let Self { item_id, text, after, spoken, has_failed, .. } = self;
         let spoken = spoken.clone().map(|spoken| {
-            let segments = segments.iter().map(|segment| spoken_segment(segment, spoken.span)).collect();
-            SpokenTime { segments, ..spoken }
+            let segments = self.segments.iter().map(|segment| spoken_segment(segment, spoken.span)).collect();
+            let (logprobs, language) = (self.logprobs.clone(), self.language.clone());
+            SpokenTime { segments, logprobs, language, ..spoken }
         });
         UserUtterance {
             item_id: item_id.clone(),
@@ -172,6 +175,8 @@ impl Captions {
                 after: None,
                 spoken: None,
                 segments: Vec::new(),
+                logprobs: Vec::new(),
+                language: None,
                 has_failed: false,
                 finished_at: None,
                 is_overdue: false,
@@ -262,6 +267,13 @@ impl Captions {
         if segments.len() < CAPACITY && !segments.iter().any(is_repeated) {
             segments.push(segment);
         }
+    }
+
+    /// Notes what the server reports next to the complete text; several languages are not one.
+    pub(crate) fn describe(&mut self, item_id: &str, logprobs: Vec<TokenLogprob>, languages: Vec<String>) {
+        let caption = self.get(item_id);
+        caption.logprobs = logprobs;
+        caption.language = <[String; 1]>::try_from(languages).ok().map(|[language]| language);
     }
 
     /// Returns the complete text of a caption. Some servers omit it if it arrived in deltas.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
-use crate::protocol::events::server::Segment;
+use crate::protocol::events::server::{Segment, TokenLogprob};
 use crate::protocol::value::FieldUpdate;
 use crate::session::connection::errors::describe;
 use crate::session::connection::requests::RequestKind;
@@ -130,6 +130,18 @@ impl Conversation {
     pub(crate) fn caption_segment(&mut self, item_id: &str, segment: Segment) {
         if !self.transcript.is_finished(item_id) {
             self.captions.add_segment(item_id, segment);
+        }
+    }
+
+    /// Notes the tokens and the languages of a complete caption; they precede its end.
+    pub(crate) fn caption_described(
+        &mut self,
+        item_id: &str,
+        logprobs: Vec<TokenLogprob>,
+        languages: Vec<String>,
+    ) {
+        if !self.transcript.is_finished(item_id) {
+            self.captions.describe(item_id, logprobs, languages);
         }
     }
 

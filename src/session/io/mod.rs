@@ -2,6 +2,7 @@
 
 pub mod delay;
 pub mod message;
+pub mod setting;
 mod spoken;
 mod unanswered;
 
@@ -14,9 +15,11 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::response::Usage;
 use crate::protocol::events::server::ServerEvent;
+pub use crate::protocol::settings::KNOWN_VOICES;
 pub use crate::session::conversation::streamed_text::same_text;
 use crate::session::io::delay::DelayReport;
 use crate::session::io::message::Attachment;
+use crate::session::io::setting::{Preference, SettingChange};
 
 pub use crate::session::io::spoken::{MediaSpan, PlaceMark, SpokenSegment, SpokenTime, TimeSource};
 pub use crate::session::io::unanswered::MissingReply;
@@ -336,26 +339,6 @@ pub enum Notice {
     End(EndReason),
 }
 
-/// A change of a setting during the call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SettingChange {
-    /// Speed of speech in percent.
-    Speed(u32),
-    /// System instructions.
-    Instructions(String),
-    /// What is remembered for later calls.
-    Preference(Preference, String),
-}
-
-/// A setting that is remembered for later calls; its values are those of the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preference {
-    /// Colors of the screen; applies at once, too.
-    Theme,
-    /// Preset for background noise.
-    VadPreset,
-}
-
 /// What was removed from the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
@@ -412,7 +395,7 @@ pub enum TurnState {
 }
 
 /// Line of the user so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UserUtterance {
     /// Id of the conversation item; the server's, unless an earlier server of the call used it too.
     pub item_id: String,
@@ -495,7 +478,6 @@ pub enum Reason {
     /// A finished caption waits for those of earlier turns.
     CaptionHeld,
     /// A long turn without a pause is committed in parts.
-    LongTurn,
     /// A response stalled.
     NoAnswer,
     /// The close reply is missing.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-/// When a turn was spoken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use crate::protocol::events::server::TokenLogprob;
+
+/// When a turn was spoken, and what else is known of its transcript.
+#[derive(Clone, Debug, PartialEq)]
 pub struct SpokenTime {
     /// Its beginning and its end.
     pub span: MediaSpan,
@@ -13,6 +15,10 @@ pub struct SpokenTime {
     pub speech: Vec<MediaSpan>,
     /// Parts of its transcript with their speakers, if the model tells them apart.
     pub segments: Vec<SpokenSegment>,
+    /// Tokens of its transcript, on request.
+    pub logprobs: Vec<TokenLogprob>,
+    /// Code of its language, if the model reports a single one.
+    pub language: Option<String>,
 }
 
 /// A part of a transcript with its speaker.

@@ -1,6 +1,7 @@
 //! Microphone frames on their way to the server.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::dsp::frame::Frame;
 use crate::protocol::events::client::ClientBody;
@@ -13,10 +14,15 @@ use crate::session::turn::microphone::{SpeechPhase, is_one_turn};
 
 impl Turns {
     /// Takes a frame of the microphone.
-    pub(crate) fn input_frame(&mut self, cx: &mut Context<'_>, frame: &Frame) {
+    pub(crate) fn input_frame(&mut self, peers: &mut Peers<'_, '_>, frame: &Frame) {
+        let cx = &mut *peers.cx;
         cx.media.capture(frame);
+        if cx.media.now() <= cx.plan.media_start + cx.plan.warm_up {
+            return;
+        }
         let frame = self.microphone.apply_mute(frame);
         match (cx.plan.turn_control(), self.microphone.speech) {
+            (TurnControl::Server, _) if cx.plan.rewinds_input => self.send_unless_silent(cx, frame),
             (TurnControl::Server, _) | (TurnControl::Manual | TurnControl::Local, SpeechPhase::Held) => {
                 self.send_or_keep(cx, frame);
             }
@@ -30,6 +36,18 @@ impl Turns {
                 TurnControl::Manual,
                 SpeechPhase::Silent | SpeechPhase::Detected | SpeechPhase::PendingCommit,
             ) => {}
+        }
+        self.commit_part(peers);
+    }
+
+    /// Sends a frame of a file, but not in a long silence.
+    fn send_unless_silent(&mut self, cx: &mut Context<'_>, frame: Frame) {
+        let is_speaking = self.microphone.user_speaks();
+        let silence = if is_speaking { Duration::ZERO } else { cx.media.silence() };
+        let frames = self.silence.pass(cx.plan, frame, silence);
+        cx.media.send_latest(samples(&frames));
+        for frame in frames {
+            self.send_or_keep(cx, frame);
         }
     }
 

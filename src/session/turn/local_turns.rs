@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use crate::dsp::frame::Frame;
-use crate::session::connection::Connection;
 use crate::session::context::{Context, Peers};
-use crate::session::io::{Deadline, Notice, Reason};
+use crate::session::io::Notice;
 use crate::session::plan::{Interrupt, Plan, TurnControl};
 use crate::session::turn::Turns;
 use crate::session::turn::local_vad::{LocalVad, VoiceState};
@@ -40,7 +39,7 @@ impl Turns {
     pub(super) fn local_voice_confirmed(&mut self, peers: &mut Peers<'_, '_>) {
         let muted = self.microphone.muted;
         let Some(local) = self.local(peers.cx.plan).filter(|_| !muted) else { return };
-        local.set_voice(VoiceState::Confirmed(peers.cx.now));
+        local.set_voice(VoiceState::Confirmed(peers.cx.media.now()));
         let frames = local.take();
         let early = frames.iter().map(|frame| frame.samples.len() as u64).sum();
         let start = peers.cx.media.captured().saturating_sub(early);
@@ -86,7 +85,7 @@ impl Turns {
         let is_committed = match local.voice() {
             VoiceState::Silent | VoiceState::Suspected => return,
             VoiceState::Confirmed(_) => false,
-            VoiceState::Continuing(since) => peers.cx.now.saturating_sub(since) <= silent,
+            VoiceState::Continuing(since) => peers.cx.media.now().saturating_sub(since) <= silent,
         };
         local.set_voice(VoiceState::Silent);
         let audio_ms = sent_audio_ms(peers.cx);
@@ -98,28 +97,20 @@ impl Turns {
         }
     }
 
-    /// Returns when a turn without a pause is long enough to commit a part of it.
-    pub(super) fn part_deadline(&self, plan: &Plan, connection: &Connection) -> Option<Deadline> {
-        let longest = plan.local_turns.as_ref()?.longest?;
-        let (VoiceState::Confirmed(since) | VoiceState::Continuing(since)) = self.local.as_ref()?.voice()
-        else {
-            return None;
-        };
-        let is_speaking = connection.is_live() && self.is_user_speaking();
-        is_speaking.then_some(Deadline { at: since + longest, reason: Reason::LongTurn })
-    }
-
-    /// Commits a part of a long turn and continues it.
-    pub(super) fn tick_part(&mut self, peers: &mut Peers<'_, '_>) {
-        let deadline = self.part_deadline(peers.cx.plan, peers.cx.connection);
-        if deadline.is_none_or(|deadline| peers.cx.now < deadline.at) {
+    /// Commits a part of a turn without a pause that has become long, and continues it.
+    pub(super) fn commit_part(&mut self, peers: &mut Peers<'_, '_>) {
+        let media = peers.cx.media.now();
+        let longest = peers.cx.plan.local_turns.as_ref().and_then(|turns| turns.longest);
+        let (Some(longest), Some(local)) = (longest, self.local(peers.cx.plan)) else { return };
+        let (VoiceState::Confirmed(since) | VoiceState::Continuing(since)) = local.voice() else { return };
+        if media < since + longest || !peers.cx.connection.is_live() || !self.is_user_speaking() {
             return;
         }
         self.close_turn(peers);
         peers.cx.media.turn_begins(peers.cx.media.captured());
         self.microphone.hold();
         if let Some(local) = self.local(peers.cx.plan) {
-            local.set_voice(VoiceState::Continuing(peers.cx.now));
+            local.set_voice(VoiceState::Continuing(media));
         }
     }
 }

@@ -30,9 +30,9 @@ pub(super) enum VoiceState {
     Silent,
     /// Possible speech.
     Suspected,
-    /// Speech; the turn began at this time.
+    /// Speech; the turn began at this media time.
     Confirmed(Duration),
-    /// Speech continues; the part until this time is committed.
+    /// Speech continues; the part until this media time is committed.
     Continuing(Duration),
 }
 

@@ -18,6 +18,9 @@ const MIN_PAUSE: Duration = Duration::from_millis(150);
 /// The voice activity threshold for stretches of speech.
 const THRESHOLD: f64 = 0.4;
 
+/// The voice activity threshold below which there is nothing like speech.
+const SILENCE_THRESHOLD: f64 = 0.1;
+
 /// Maps positions in the audio of a connection to media time.
 #[derive(Debug)]
 pub(crate) struct MediaTime {
@@ -66,23 +69,23 @@ impl MediaTime {
         }
     }
 
-    /// Returns a clock for an input that begins at a media time.
-    pub(crate) fn beginning_at(self, start: Duration) -> Self {
-        let start = self.rate.samples(start);
-        let mut clock = Self { captured: start, next: start, sent_before: start, last_end: start, ..self };
+    /// Returns a clock for an input that begins at a media time, and is sent after this much of it.
+    pub(crate) fn beginning_at(self, start: Duration, warm_up: Duration) -> Self {
+        let (start, sent) = (self.rate.samples(start), self.rate.samples(start + warm_up));
+        let mut clock = Self { captured: start, next: start, sent_before: start, last_end: sent, ..self };
         if let Some(speech) = &mut clock.speech {
-            speech.rewind(start);
+            speech.begin_at(start);
         }
-        Self { captioned: start, ..clock }
+        Self { captioned: sent, ..clock }
     }
 
     /// Notes captured audio; it is sent next unless [`Self::send_latest`] says otherwise.
     pub(crate) fn capture(&mut self, frame: &Frame) {
         self.next = self.captured;
-        self.captured += frame.samples.len() as u64;
         if let Some(speech) = &mut self.speech {
-            speech.process(frame);
+            speech.process(self.captured, &frame.samples);
         }
+        self.captured += frame.samples.len() as u64;
     }
 
     /// Returns to a media time, from which the input is captured again.
@@ -90,9 +93,6 @@ impl MediaTime {
         let to = self.rate.samples(to);
         (self.captured, self.next, self.sent_before, self.last_end) = (to, to, to, to);
         self.turns.clear();
-        if let Some(speech) = &mut self.speech {
-            speech.rewind(to);
-        }
     }
 
     /// Returns up to which media time captions are final.
@@ -142,6 +142,7 @@ impl MediaTime {
             None => (self.last_end, TimeSource::Estimate),
         };
         self.begin(start, source);
+        self.note_speech();
     }
 
     /// Notes that the server detected the end of speech.
@@ -153,6 +154,14 @@ impl MediaTime {
                 self.begin(self.last_end.min(end), TimeSource::Estimate);
                 self.end_last(end);
             }
+        }
+        self.note_speech();
+    }
+
+    /// Notes that there is speech, even if it is not detected here.
+    fn note_speech(&mut self) {
+        if let Some(speech) = &mut self.speech {
+            speech.heard = self.captured;
         }
     }
 
@@ -195,7 +204,14 @@ impl MediaTime {
         self.last_end = end;
         let span = MediaSpan { start: self.rate.duration(turn.start), end: self.rate.duration(end) };
         let speech = self.speech.as_ref().map(|speech| speech.within(turn.start, end));
-        SpokenTime { span, source: turn.source, speech: speech.unwrap_or_default(), segments: Vec::new() }
+        SpokenTime {
+            span,
+            source: turn.source,
+            speech: speech.unwrap_or_default(),
+            segments: Vec::new(),
+            logprobs: Vec::new(),
+            language: None,
+        }
     }
 
     /// Notes that the captions up to a media time are final.
@@ -203,9 +219,16 @@ impl MediaTime {
         self.captioned = self.captioned.max(self.rate.samples(until));
     }
 
+    /// Returns how long nothing like speech was captured; zero if speech is not detected, or while audio is read again.
+    pub(crate) fn silence(&self) -> Duration {
+        let heard = self.speech.as_ref().map_or(self.captured, |speech| speech.heard);
+        self.rate.duration(self.captured.saturating_sub(heard))
+    }
+
     /// Returns how much speech was captured whose captions are not final.
     pub(crate) fn uncaptioned(&self) -> Duration {
-        self.rate.duration(self.speech.as_ref().map_or(0, |speech| speech.after(self.captioned)))
+        self.rate
+            .duration(self.speech.as_ref().map_or(0, |speech| speech.between(self.captioned, self.captured)))
     }
 
     fn begin(&mut self, start: u64, source: TimeSource) {
@@ -240,31 +263,44 @@ struct SpeechLog {
     detector: VoiceActivityDetector,
     /// The media position at which the detector began.
     origin: u64,
+    /// The media position up to which it has come.
+    processed: u64,
     stretches: VecDeque<(u64, u64)>,
+    /// The media position up to which there was anything like speech.
+    heard: u64,
 }
 
 impl SpeechLog {
     fn new(rate: SampleRate) -> Self {
-        Self { rate, detector: VoiceActivityDetector::for_rate(rate), origin: 0, stretches: VecDeque::new() }
-    }
-
-    fn rewind(&mut self, to: u64) {
-        self.detector = VoiceActivityDetector::for_rate(self.rate);
-        self.origin = to;
-        self.stretches.retain(|(start, _)| *start < to);
-        if let Some((_, end)) = self.stretches.back_mut() {
-            *end = (*end).min(to);
+        Self {
+            rate,
+            detector: VoiceActivityDetector::for_rate(rate),
+            origin: 0,
+            processed: 0,
+            stretches: VecDeque::new(),
+            heard: 0,
         }
     }
 
-    fn process(&mut self, frame: &Frame) {
+    fn begin_at(&mut self, start: u64) {
+        (self.origin, self.heard, self.processed) = (start, start, start);
+    }
+
+    /// Processes samples from a media position on; those that are read again are known.
+    fn process(&mut self, position: u64, samples: &[i16]) {
+        let known = usize::try_from(self.processed.saturating_sub(position)).unwrap_or(usize::MAX);
+        let samples = samples.get(known..).unwrap_or_default();
+        self.processed += samples.len() as u64;
         let pause = self.rate.samples(MIN_PAUSE);
         let length = self.rate.samples(VadFrame::TIME);
-        for verdict in self.detector.process(&to_floats(&frame.samples)) {
+        for verdict in self.detector.process(&to_floats(samples)) {
+            let end = verdict.end + self.origin;
+            if verdict.score >= score_threshold(SILENCE_THRESHOLD) {
+                self.heard = end;
+            }
             if verdict.score < score_threshold(THRESHOLD) {
                 continue;
             }
-            let end = verdict.end + self.origin;
             let start = end.saturating_sub(length).max(self.origin);
             match self.stretches.back_mut() {
                 Some((_, last)) if start < *last + pause => *last = end,
@@ -276,10 +312,10 @@ impl SpeechLog {
         }
     }
 
-    /// Returns how many samples of speech are after a position.
-    fn after(&self, position: u64) -> u64 {
-        let later = self.stretches.iter().rev().take_while(|(_, end)| *end > position);
-        later.map(|(start, end)| end - start.max(&position)).sum()
+    /// Returns how many samples of speech are between two positions.
+    fn between(&self, from: u64, to: u64) -> u64 {
+        let later = self.stretches.iter().rev().take_while(|(_, end)| *end > from);
+        later.map(|(start, end)| end.min(&to).saturating_sub(*start.max(&from))).sum()
     }
 
     /// Returns the stretches within a turn.

@@ -55,7 +55,7 @@ impl MicrophoneState {
             codec: plan.settings.input_format.as_ref().map_or(Codec::Pcm16, |format| format.codec()),
             rate,
             muted: false,
-            speech: if is_one_turn(plan) { SpeechPhase::Held } else { SpeechPhase::Silent },
+            speech: first_phase(plan),
             unacked: UnackedAudio::new(rate, boundary),
             resend: VecDeque::new(),
             kept: VecDeque::new(),
@@ -110,7 +110,8 @@ impl MicrophoneState {
     }
 
     /// Forgets all audio, because the input is read again; its end follows again.
-    pub(super) fn forget_audio(&mut self) {
+    pub(super) fn forget_audio(&mut self, plan: &Plan) {
+        self.speech = first_phase(plan);
         self.resend.clear();
         self.kept.clear();
         (self.kept_samples, self.lost_samples, self.quiet_since) = (0, 0, None);
@@ -171,6 +172,10 @@ impl MicrophoneState {
         self.speech = SpeechPhase::Silent;
         self.unacked.end_turn();
     }
+}
+
+fn first_phase(plan: &Plan) -> SpeechPhase {
+    if is_one_turn(plan) { SpeechPhase::Held } else { SpeechPhase::Silent }
 }
 
 /// Returns whether the whole input is one turn: a file without turn detection.

@@ -7,6 +7,7 @@ mod server_turns;
 mod manual_turns;
 pub(super) mod local_vad;
 mod local_turns;
+mod silence_gate;
 mod interruption;
 pub(super) mod flushing;
 pub(super) mod ducking;
@@ -14,7 +15,6 @@ pub(super) mod unacked_audio;
 
 use std::time::Duration;
 
-use crate::session::connection::Connection;
 use crate::session::context::Peers;
 use crate::session::io::{Deadline, Notice, TurnState};
 use crate::session::outputs::Outputs;
@@ -22,8 +22,9 @@ use crate::session::plan::{Plan, TurnControl};
 use crate::session::response::Responses;
 use crate::session::turn::ducking::Ducking;
 use crate::session::turn::flushing::Flushing;
-use crate::session::turn::local_vad::LocalVad;
+use crate::session::turn::local_vad::{LocalVad, VoiceState};
 use crate::session::turn::microphone::MicrophoneState;
+use crate::session::turn::silence_gate::SilenceGate;
 
 /// The user's side of the turn taking.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Turns {
     microphone: MicrophoneState,
     /// Local turn detection, if planned.
     local: Option<LocalVad>,
+    silence: SilenceGate,
     flushing: Option<Flushing>,
     ducking: Ducking,
     ready_prompt: ReadyPrompt,
@@ -53,6 +55,7 @@ impl Turns {
         Self {
             microphone: MicrophoneState::new(plan),
             local: plan.local_turns.as_ref().map(|turns| LocalVad::new(plan.input_rate(), turns)),
+            silence: SilenceGate::default(),
             flushing: None,
             ducking: Ducking::default(),
             ready_prompt: ReadyPrompt::default(),
@@ -99,8 +102,13 @@ impl Turns {
     }
 
     /// Forgets all audio, because the input is read again.
-    pub(crate) fn forget_audio(&mut self) {
-        self.microphone.forget_audio();
+    pub(crate) fn forget_audio(&mut self, plan: &Plan) {
+        self.microphone.forget_audio(plan);
+        self.silence.clear();
+        if let Some(local) = &mut self.local {
+            local.set_voice(VoiceState::Silent);
+            local.take();
+        }
     }
 
     /// Takes the number of milliseconds of audio that were dropped while disconnected.
@@ -108,10 +116,9 @@ impl Turns {
         self.microphone.take_lost_ms()
     }
 
-    pub(crate) fn deadline(&self, plan: &Plan, connection: &Connection) -> Option<Deadline> {
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
-        let part = self.part_deadline(plan, connection);
-        [flushing, self.ducking.deadline(), part].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        [flushing, self.ducking.deadline()].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
     pub(crate) fn tick(&mut self, peers: &mut Peers<'_, '_>) {
@@ -121,7 +128,6 @@ impl Turns {
         if self.ducking.deadline().is_some_and(|deadline| peers.cx.now >= deadline.at) {
             self.ducking.end(peers.cx.outputs);
         }
-        self.tick_part(peers);
     }
 
     /// Notes the first samples of the microphone.

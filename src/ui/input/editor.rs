@@ -1,5 +1,9 @@
 //! The state of the screen that the session does not know: the text being typed, scrolling, overlays.
 
+use std::sync::Arc;
+
+use crate::keys::action::Action;
+use crate::keys::bindings::KeyBindings;
 use crate::session::io::UserCommand;
 use crate::ui::event_log::EventLog;
 use crate::ui::input::ctrl_c::CtrlCPresses;
@@ -10,6 +14,8 @@ use crate::ui::input::recall::QuestionHistory;
 use crate::ui::input::slash;
 use crate::ui::input::text_area::{MAX_CHARS, TextArea, TextTooLong};
 use crate::ui::input::wheel::WheelDetector;
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::NoteStrings;
 
 /// Results of a frame that later keys need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +41,16 @@ pub struct ConversationSearch {
     pub is_due: bool,
     /// Whether the same words were searched for before.
     pub is_repeated: bool,
+}
+
+/// What the help shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HelpPage {
+    /// The keys.
+    #[default]
+    Keys,
+    /// The commands.
+    Commands,
 }
 
 /// The state of the screen that the session does not know.
@@ -64,6 +80,14 @@ pub struct Editor {
     pub to_show_event: Option<u64>,
     /// Commands of a panel for the session.
     pub queued: Vec<UserCommand>,
+    /// What the help shows.
+    pub help_page: HelpPage,
+    /// Whether the help is shown.
+    pub help: bool,
+    /// What is typed in the help; only rows with it are shown.
+    pub help_filter: String,
+    /// The selected row of the help.
+    pub help_selected: usize,
     /// Lines of the conversation below the visible ones.
     pub scroll: usize,
     /// Visible lines of the conversation, by the last drawing.
@@ -80,9 +104,18 @@ pub struct Editor {
     pub ctrl_c: CtrlCPresses,
     /// Push-to-talk key.
     pub push_to_talk: PushToTalkKey,
+    /// Language of the notes.
+    pub language: UiLanguage,
+    /// Keys of the actions.
+    pub keys: Arc<KeyBindings>,
 }
 
 impl Editor {
+    /// Returns the texts of notes.
+    pub fn notes(&self) -> &'static NoteStrings {
+        &self.language.strings().notes
+    }
+
     /// Returns whether nothing has been typed.
     pub fn is_empty(&self) -> bool {
         self.area.is_empty()
@@ -92,18 +125,31 @@ impl Editor {
     pub fn show_event(&mut self, number: u64, redact: impl Fn(&str) -> String) {
         let Some(Panel::Events(panel)) = &mut self.panel else { return };
         let Some(line) = self.events.line(number) else { return };
-        panel.detail = Some(EventDetail::of(&line.event, self.panel_columns, redact));
+        let words = &self.language.strings().panels;
+        panel.detail = Some(EventDetail::of(&line.event, (self.panel_columns, words), redact));
+    }
+
+    /// Returns the first key of an action; empty if it has none.
+    pub fn key_label(&self, action: Action) -> String {
+        self.keys.label(action).unwrap_or_default()
+    }
+
+    /// Shows a help page.
+    pub fn show_help(&mut self, page: HelpPage) {
+        (self.help, self.help_page, self.panel) = (true, page, None);
+        (self.help_filter, self.help_selected) = (String::new(), 0);
     }
 
     /// Takes the results of a drawing that the next keys need.
     pub fn apply(&mut self, drawn: &DrawResult) {
         (self.page, self.scroll, self.panel_columns) = (drawn.page, drawn.scroll, drawn.panel_columns);
+        let notes = self.notes();
         if let (Some(found), Some(find)) = (drawn.found, &mut self.find) {
             find.is_due = false;
             self.note = match (found, find.is_repeated) {
                 (true, _) => None,
-                (false, true) => Some(format!("no more {:?} above", find.words)),
-                (false, false) => Some(format!("{:?} is not in the conversation", find.words)),
+                (false, true) => Some((notes.no_more_above)(&find.words)),
+                (false, false) => Some((notes.not_in_conversation)(&find.words)),
             };
         }
         self.area.set_columns(drawn.input_columns);
@@ -116,7 +162,7 @@ impl Editor {
         let words = if words.is_empty() { last } else { Some(words.to_owned()) };
         match words {
             Some(words) => self.find = Some(ConversationSearch { words, is_due: true, is_repeated }),
-            None => self.note = Some("/find needs words the first time".to_owned()),
+            None => self.note = Some(self.notes().find_needs_words.to_owned()),
         }
     }
 
@@ -134,7 +180,7 @@ impl Editor {
 
     fn report(&mut self, result: Result<(), TextTooLong>) {
         if let Err(TextTooLong { left_out }) = result {
-            self.note = Some(format!("text limit of {MAX_CHARS} characters reached: {left_out} left out"));
+            self.note = Some((self.notes().text_limit)(MAX_CHARS, left_out));
         }
     }
 
@@ -184,9 +230,10 @@ impl Editor {
 
     fn show_found(&mut self, found: Option<String>) {
         let query = self.history.query().unwrap_or_default();
-        let missing = if found.is_none() && !query.is_empty() { " (no more matches)" } else { "" };
-        self.note =
-            Some(format!("search sent texts: {query}{missing}   Ctrl-R older   Enter accept   Esc cancel"));
+        let notes = self.notes();
+        let missing = if found.is_none() && !query.is_empty() { notes.no_more_matches } else { "" };
+        let keys = (notes.search_keys)(&self.key_label(Action::SearchTexts));
+        self.note = Some(format!("{}{missing}   {keys}", (notes.searching)(query)));
         if let Some(text) = found {
             self.area.set(&text);
         }
@@ -200,7 +247,7 @@ impl Editor {
             self.area.set(&format!("{start}{common}"));
         }
         self.note = match candidates {
-            [] => Some("no file of that name".to_owned()),
+            [] => Some(self.notes().no_file.to_owned()),
             [_] => None,
             _ => Some(candidates.join("  ")),
         };

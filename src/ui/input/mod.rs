@@ -9,3 +9,4 @@ pub mod recall;
 pub mod slash;
 pub mod text_area;
 pub mod wheel;
+pub mod help;

@@ -1,16 +1,22 @@
 //! Screen model: the accumulated state of a session's notices.
 
+pub mod settings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus, Volume};
+use crate::keys::action::KeyContext;
 use crate::session::io::delay::{Delay, DelayReport};
+use crate::session::io::setting::{Preference, SettingChange};
 use crate::session::io::{
-    AssistantLine, ConnectionState, EndReason, Notice, Preference, Ready, Removal, SettingChange, TurnState,
-    UsageReport, UserUtterance,
+    AssistantLine, ConnectionState, EndReason, Notice, Ready, Removal, TurnState, UsageReport, UserUtterance,
 };
+use crate::ui::model::settings::CallSettings;
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::growing::GrowingText;
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize;
 use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
@@ -93,35 +99,18 @@ pub struct CallInfo {
     pub captions: bool,
     /// Settings that can be changed during the call.
     pub settings: CallSettings,
-}
-
-/// Settings that can be changed during a call, other than those that the server reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallSettings {
-    /// Speed of speech in percent.
-    pub speed_percent: u32,
-    /// System instructions; empty without any.
-    pub instructions: String,
-    /// Preset for background noise.
-    pub vad_preset: String,
-    /// Name of the theme.
-    pub theme: String,
-}
-
-impl Default for CallSettings {
-    fn default() -> Self {
-        let [vad_preset, theme] = ["office", "auto"].map(str::to_owned);
-        Self { speed_percent: 100, instructions: String::new(), vad_preset, theme }
-    }
+    /// Language of the interface.
+    pub language: UiLanguage,
 }
 
 impl CallInfo {
     /// Returns what takes place, for messages.
     pub fn subject(&self) -> &'static str {
+        let words = &self.language.strings().end;
         match (self.captions, self.text_only) {
-            (true, _) => wording::CAPTIONS,
-            (false, true) => wording::CONVERSATION,
-            (false, false) => wording::CALL,
+            (true, _) => words.captions,
+            (false, true) => words.conversation,
+            (false, false) => words.call,
         }
     }
 }
@@ -290,13 +279,15 @@ impl Model {
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Echo(echo) => {
                 if self.echo.replace(*echo).is_some_and(|before| before.mode != echo.mode) {
-                    self.add_notice(at, wording::echo_sentence(echo));
+                    self.add_notice(at, wording::echo_sentence(self.strings(), echo));
                 }
             }
             Notice::Error { code, message } => {
                 self.report(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }
-            Notice::Mark(mark) => self.add_entry(at, SpeakerRole::Mark, wording::mark(*mark)),
+            Notice::Mark(mark) => {
+                self.add_entry(at, SpeakerRole::Mark, wording::mark(self.strings(), *mark));
+            }
             Notice::Info(message) => self.add_notice(at, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
@@ -310,6 +301,21 @@ impl Model {
         Some(self.ended_at?.saturating_sub(self.ready_at?))
     }
 
+    /// Returns the texts of the interface.
+    pub fn strings(&self) -> &'static Strings {
+        self.info.language.strings()
+    }
+
+    /// Returns which keys act.
+    pub fn key_context(&self) -> KeyContext {
+        match &self.info {
+            CallInfo { captions: true, .. } => KeyContext::Captions,
+            CallInfo { text_only: true, .. } => KeyContext::Chat,
+            CallInfo { manual_turns: true, .. } => KeyContext::ManualCall,
+            CallInfo { .. } => KeyContext::Call,
+        }
+    }
+
     /// Returns how many entries were ever added.
     pub fn entries_added(&self) -> u64 {
         self.next_number
@@ -317,16 +323,13 @@ impl Model {
 
     /// Applies a change of a setting. Further changes replace its line.
     fn update_setting(&mut self, at: Duration, change: &SettingChange) {
-        let settings = &mut self.info.settings;
-        match change.clone() {
-            SettingChange::Speed(percent) => settings.speed_percent = percent,
-            SettingChange::Instructions(text) => settings.instructions = text,
-            SettingChange::Preference(Preference::Theme, name) => settings.theme = name,
-            SettingChange::Preference(Preference::VadPreset, name) => settings.vad_preset = name,
+        self.info.settings.apply(change);
+        if let SettingChange::Preference(Preference::Language, code) = change {
+            self.info.language = UiLanguage::of_code(code).unwrap_or(self.info.language);
         }
         self.entries.pop_if(|entry| Some(entry.number) == self.setting_entry);
         self.setting_entry = Some(self.next_number);
-        self.add_notice(at, wording::setting(change));
+        self.add_notice(at, wording::setting(self.strings(), change));
     }
 
     fn update_device(&mut self, at: Duration, side: Direction, state: &DeviceState) {
@@ -349,7 +352,7 @@ impl Model {
             (Direction::Output, _) | (Direction::Input, DeviceState::Refused(_)) => {}
             (Direction::Input, _) => drop(self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing)),
         }
-        match devices::state(side, state) {
+        match devices::state(self.strings(), side, state) {
             (NoticeSeverity::Error, text) => self.report(at, StatusNoteKind::Error, text),
             (NoticeSeverity::Info, text) => self.add_notice(at, text),
             (NoticeSeverity::Ongoing, text) => self.report(at, StatusNoteKind::Ongoing, text),

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::captions::chinese::ChineseScript;
-use crate::captions::cue::{CueSpan, Passage, TimedText, Timing, Turn};
+use crate::captions::cue::{CueSpan, Passage, TimedText, Timing, Token, Turn};
 use crate::captions::format::CaptionWriter;
 use crate::captions::resume::Whole;
 use crate::captions::segmenter::Segmenter;
+use crate::protocol::events::server::TokenLogprob;
 use crate::session::io::{EndReason, MediaSpan, Notice, TimeSource, UserUtterance};
 use crate::ui::output::presenter::NoticeWriter;
-use crate::ui::text::sanitize::one_line;
+use crate::ui::text::sanitize::{one_line, sanitize};
 use crate::ui::text::speakers::{SpokenPart, spoken_parts};
 
 /// Less detected speech than this says nothing about when words are spoken.
@@ -99,6 +100,8 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
             timing,
             text: one_line(&line.text),
             speech: speech.iter().copied().map(self::span).collect(),
+            language: line.spoken.as_ref().and_then(|spoken| spoken.language.as_deref()).map(one_line),
+            tokens: line.spoken.iter().flat_map(|spoken| spoken.logprobs.iter().map(token)).collect(),
             has_failed: line.has_failed,
             ..Turn::default()
         }
@@ -207,6 +210,10 @@ fn is_orderly(reason: &EndReason) -> bool {
     }
 }
 
+fn token(TokenLogprob { token, logprob, .. }: &TokenLogprob) -> Token {
+    Token { text: sanitize(token).into_owned(), logprob: *logprob }
+}
+
 fn span(span: MediaSpan) -> CueSpan {
     CueSpan { start: span.start, end: span.end }
 }
@@ -248,6 +255,8 @@ mod tests {
                 source: TimeSource::Server,
                 speech: vec![span(start + 300, end - 200)],
                 segments: Vec::new(),
+                logprobs: Vec::new(),
+                language: None,
             }),
             has_failed: false,
         })

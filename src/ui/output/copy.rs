@@ -16,25 +16,23 @@ const MAX_ENCODED: usize = 74_000;
 /// Wide enough for any paragraph to stay on one line.
 const COLUMNS: usize = 100_000;
 
-/// Message after a text was sent. Whether the terminal takes it cannot be known.
-pub const SENT: &str = "sent to the clipboard of the terminal";
-
 /// Returns a part of the last answer.
 ///
 /// # Errors
 ///
 /// One sentence if there is none, or it is too long for a terminal.
 pub fn text(model: &Model, part: CopyPart) -> Result<String, &'static str> {
+    let words = &model.strings().notes;
     let answer = model.entries.iter().rfind(|entry| entry.speaker == SpeakerRole::Assistant);
     let source = answer.map(|entry| entry.text.trim()).filter(|text| !text.is_empty());
-    let source = source.ok_or("no answer to copy")?;
+    let source = source.ok_or(words.no_answer)?;
     let text = match part {
         CopyPart::Source => source.to_owned(),
-        CopyPart::Code => code_block(source, Choice::Last).ok_or("the answer has no code block")?,
+        CopyPart::Code => code_block(source, Choice::Last).ok_or(words.no_code)?,
         CopyPart::Answer => without_markup(source),
     };
     if text.len().div_ceil(3) * 4 > MAX_ENCODED {
-        return Err("too long for the clipboard of a terminal; use /save FILE");
+        return Err(words.too_long_to_copy);
     }
     Ok(text)
 }

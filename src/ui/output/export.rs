@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::ui::model::{Model, SpeakerRole, TurnEntry};
 use crate::ui::output::summary;
 use crate::ui::text::json;
+use crate::ui::text::language::UiLanguage;
 
 /// Columns of a text.
 const COLUMNS: usize = 80;
@@ -44,12 +45,14 @@ impl ExportFormat {
 
 /// Returns the conversation in a format; empty without any turn.
 pub fn export(model: &Model, format: ExportFormat) -> String {
+    // Files are in English, so that they look the same on every machine.
+    let words = &UiLanguage::English.strings().conversation;
     let turns = model.entries.iter().filter(|entry| entry.speaker != SpeakerRole::Program);
     let turns = turns.filter(|entry| !entry.text.trim().is_empty());
     let turns: Vec<String> = turns
         .map(|entry| match format {
             ExportFormat::Markdown => format!("## {}\n\n{}\n", name(entry), entry.text.trim()),
-            ExportFormat::Text => summary::labelled(entry, COLUMNS) + "\n",
+            ExportFormat::Text => summary::labelled(entry, COLUMNS, words) + "\n",
             ExportFormat::JsonLines => json_line(entry),
         })
         .collect();

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::markdown::wrap::wrap;
 use crate::session::io::EndReason;
 use crate::ui::model::{Model, SpeakerRole, TurnEntry};
+use crate::ui::text::language::strings::{ConversationStrings, Strings};
 use crate::ui::text::wording;
 
 /// Columns by which continuation lines are indented.
@@ -21,31 +22,34 @@ const MIN_COLUMNS: usize = 20;
 ///
 /// Errors of the writer.
 pub fn write(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<()> {
+    let strings = model.strings();
     for entry in model.entries.iter().filter(|entry| !entry.text.trim().is_empty()) {
         if entry.speaker != SpeakerRole::Program {
-            writeln!(to, "{}", labelled(entry, columns))?;
+            writeln!(to, "{}", labelled(entry, columns, &strings.conversation))?;
         }
     }
     if let Some(delay) = &model.delay {
-        writeln!(to, "{}", wording::latencies(&delay.all))?;
+        writeln!(to, "{}", wording::latencies(strings, &delay.all))?;
     }
-    if let Some(end) = model.ended.as_ref().and_then(|reason| end(reason, model.info.subject())) {
+    if let Some(end) = model.ended.as_ref().and_then(|reason| end(strings, reason, model.info.subject())) {
         let duration = model.duration().map(wording::minutes);
         let usage = model.usage.as_ref().filter(|_| model.info.text_only);
-        let tokens =
-            usage.and_then(|usage| usage.total.total_tokens).map(|tokens| format!("{tokens} tokens"));
-        let facts = [duration, tokens, usage.and_then(wording::cost)].into_iter().flatten();
+        let tokens = usage.and_then(|usage| usage.total.total_tokens).map(strings.header.tokens);
+        let facts =
+            [duration, tokens, usage.and_then(|usage| wording::cost(strings, usage))].into_iter().flatten();
         match facts.collect::<Vec<_>>() {
             facts if facts.is_empty() => writeln!(to, "{end}")?,
-            facts => writeln!(to, "{end} ({})", facts.join(", "))?,
+            facts => {
+                writeln!(to, "{}", (strings.end.with_facts)(&end, &facts.join(strings.usage.separator)))?
+            }
         }
     }
     to.flush()
 }
 
 /// Returns an entry as a labelled line of at most `columns`.
-pub(super) fn labelled(entry: &TurnEntry, columns: usize) -> String {
-    wrapped(&line(entry), columns)
+pub(super) fn labelled(entry: &TurnEntry, columns: usize, words: &ConversationStrings) -> String {
+    wrapped(&line(entry, words), columns)
 }
 
 /// Breaks a line between words; continuation lines are indented, so that no text can imitate a labelled line.
@@ -57,36 +61,36 @@ fn wrapped(line: &str, columns: usize) -> String {
     indented.collect::<Vec<_>>().join("\n")
 }
 
-fn end(reason: &EndReason, what: &str) -> Option<String> {
+fn end(strings: &Strings, reason: &EndReason, what: &str) -> Option<String> {
     match reason {
         EndReason::User
         | EndReason::Signal(_)
         | EndReason::InputEnded
         | EndReason::Answered
         | EndReason::Limit(_)
-        | EndReason::ServerClosed(_) => Some(wording::end(reason, what)),
+        | EndReason::ServerClosed(_) => Some(wording::end(strings, reason, what)),
         EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => None,
     }
 }
 
 /// The text was sanitized by the model.
-fn line(entry: &TurnEntry) -> String {
+fn line(entry: &TurnEntry, words: &ConversationStrings) -> String {
     let speaker = match entry.speaker {
-        SpeakerRole::User => "You:",
-        SpeakerRole::Assistant => "Assistant:",
-        SpeakerRole::Program | SpeakerRole::Captioned => "",
-        SpeakerRole::Mark => "---",
+        SpeakerRole::User => (words.labelled)(words.you),
+        SpeakerRole::Assistant => (words.labelled)(words.assistant),
+        SpeakerRole::Program | SpeakerRole::Captioned => String::new(),
+        SpeakerRole::Mark => "--- ".to_owned(),
     };
     let (played, unplayed) = entry.text.split_at(entry.unplayed_from());
     let (played, unplayed) = (played.trim(), unplayed.trim());
     let suffix = match (unplayed.is_empty(), entry.interrupted, entry.is_final) {
-        (false, _, _) => format!("(not heard: {unplayed})"),
-        (true, true, _) => "(interrupted)".to_owned(),
-        (true, false, false) => "(unfinished)".to_owned(),
+        (false, _, _) => (words.not_heard_text)(unplayed),
+        (true, true, _) => words.interrupted.to_owned(),
+        (true, false, false) => words.unfinished.to_owned(),
         (true, false, true) => String::new(),
     };
-    let parts = [speaker, played, &suffix].into_iter().filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join(" ")
+    let parts = [played, &suffix].into_iter().filter(|part| !part.is_empty());
+    (speaker + &parts.collect::<Vec<_>>().join(" ")).trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn run<T>(menu: &mut impl Menu<T>, guard: &Arc<TerminalGuard>) -> Result<Option<
     let backend = CrosstermBackend::new(io::BufWriter::new(io::stdout()));
     let mut terminal = Terminal::new(backend).map_err(ScreenError::Terminal)?;
     let (reader, events) =
-        reader::start(Arc::clone(guard), KeyReporting::Typed).map_err(ScreenError::Thread)?;
+        reader::start(Arc::clone(guard), (KeyReporting::Typed, None)).map_err(ScreenError::Thread)?;
     let chosen = loop {
         let mut is_open = None;
         terminal.draw(|frame| is_open = menu.draw(frame)).map_err(ScreenError::Terminal)?;

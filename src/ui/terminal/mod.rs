@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::dsp::level::LevelReading;
+use crate::keys::bindings::KeyBindings;
 use crate::session::io::UserCommand;
 use crate::ui::event_log::WireEvent;
 use crate::ui::model::Model;
@@ -83,6 +84,8 @@ pub struct ScreenSetup {
     pub events: Option<Receiver<WireEvent>>,
     /// Removes keys from the JSON of an event.
     pub redact: Box<dyn Fn(&str) -> String + Send>,
+    /// Keys of the actions.
+    pub keys: Arc<KeyBindings>,
     /// Texts sent earlier, oldest first.
     pub history: Vec<String>,
     /// Records a sent text.
@@ -127,7 +130,9 @@ impl Screen {
         guard.acquire(keys).map_err(ScreenError::Terminal)?;
         // If a thread is missing, dropping the screen restores the terminal.
         let mut screen = Self { guard: Arc::clone(&guard), renderer: None, reader: None };
-        let (reader, events) = reader::start(Arc::clone(&guard), keys).map_err(ScreenError::Thread)?;
+        let lending = Some(Arc::clone(&setup.keys));
+        let (reader, events) =
+            reader::start(Arc::clone(&guard), (keys, lending)).map_err(ScreenError::Thread)?;
         screen.reader = Some(reader);
         let renderer = thread::Builder::new().name(guard::THREAD_NAME.to_owned());
         let renderer = renderer.spawn(move || renderer::run(setup, &events, (&guard, keys)));

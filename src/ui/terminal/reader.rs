@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use crossterm::event::{self, Event};
 use crossterm::terminal::supports_keyboard_enhancement;
 
+use crate::keys::bindings::KeyBindings;
 use crate::ui::input::keys;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
@@ -39,10 +40,10 @@ pub(super) struct ReaderEvents {
     pub(super) resume: Sender<()>,
 }
 
-/// Starts reading.
+/// Starts reading. A screen that never lends the terminal has no keys for it.
 pub(super) fn start(
     guard: Arc<TerminalGuard>,
-    keys: KeyReporting,
+    (keys, lending): (KeyReporting, Option<Arc<KeyBindings>>),
 ) -> io::Result<(JoinHandle<()>, ReaderEvents)> {
     let (tx, events) = sync_channel(MAX_WAITING);
     let (resume, resumed) = channel();
@@ -56,7 +57,7 @@ pub(super) fn start(
                 }
             }
         }
-        read_events(&guard, &tx, &resumed);
+        read_events((&guard, lending.as_deref()), &tx, &resumed);
     })?;
     Ok((reader, ReaderEvents { events, resume }))
 }
@@ -69,11 +70,18 @@ fn query_releases() -> ReleaseEvents {
     }
 }
 
-fn read_events(guard: &TerminalGuard, tx: &SyncSender<io::Result<ReaderEvent>>, resumed: &Receiver<()>) {
+fn read_events(
+    (guard, lending): (&TerminalGuard, Option<&KeyBindings>),
+    tx: &SyncSender<io::Result<ReaderEvent>>,
+    resumed: &Receiver<()>,
+) {
     while guard.is_active() {
         let Some(event) = next_event() else { continue };
         let is_last = event.is_err();
-        let lends = matches!(&event, Ok(Event::Key(key)) if keys::lends_terminal(key));
+        let lends = match (&event, lending) {
+            (Ok(Event::Key(key)), Some(bindings)) => keys::lends_terminal(key, bindings),
+            (Ok(_) | Err(_), _) => false,
+        };
         if tx.send(event.map(ReaderEvent::Event)).is_err() || is_last {
             return;
         }

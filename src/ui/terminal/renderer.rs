@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -118,11 +119,15 @@ impl<'a> Renderer<'a> {
         let theme = (setup.theme)(&model.info.settings.theme);
         Ok(Self {
             theme,
-            setup,
             guard,
             terminal: Terminal::new(backend)?,
+            editor: Editor {
+                history,
+                language: model.info.language,
+                keys: Arc::clone(&setup.keys),
+                ..Editor::default()
+            },
             model,
-            editor: Editor { history, ..Editor::default() },
             conversation: ConversationLayout::default(),
             meters: <[MeterBallistics; 2]>::default(),
             wave: Wave::default(),
@@ -131,6 +136,7 @@ impl<'a> Renderer<'a> {
             keys: None,
             waiting: VecDeque::new(),
             is_disconnected: false,
+            setup,
         })
     }
 
@@ -177,6 +183,7 @@ impl<'a> Renderer<'a> {
                 if self.model.info.settings.theme != theme {
                     self.theme = (self.setup.theme)(&self.model.info.settings.theme);
                 }
+                self.editor.language = self.model.info.language;
                 self.waiting.extend(keys::panels::refresh(&self.model, &mut self.editor));
                 self.throttle.mark_changed();
             }
@@ -274,7 +281,7 @@ impl<'a> Renderer<'a> {
                     self.editor.repaint = true;
                 }
                 let edited = self.perform_requests();
-                if keys::lends_terminal(&key) {
+                if keys::lends_terminal(&key, &self.setup.keys) {
                     // The reader ends with the screen.
                     let _ = events.resume.send(());
                 }

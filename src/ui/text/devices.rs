@@ -1,6 +1,7 @@
 //! Wording of device states, shared by the screen, plain lines and JSON.
 
 use crate::audio::api::{DeviceEntry, DeviceState, Direction};
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize;
 
 /// One row of the device list.
@@ -32,52 +33,34 @@ pub enum NoticeSeverity {
 }
 
 /// Returns the name of a side.
-pub fn side(side: Direction) -> &'static str {
+pub fn side(strings: &Strings, side: Direction) -> &'static str {
     match side {
-        Direction::Input => "microphone",
-        Direction::Output => "speaker",
+        Direction::Input => strings.devices.microphone,
+        Direction::Output => strings.devices.speaker,
     }
 }
 
 /// Returns a device notice as one sanitized sentence, and its severity.
-pub fn state(which: Direction, state: &DeviceState) -> (NoticeSeverity, String) {
-    let device = side(which);
+pub fn state(strings: &Strings, which: Direction, state: &DeviceState) -> (NoticeSeverity, String) {
+    let words = &strings.devices;
+    let device = side(strings, which);
     let clean = |text: &str| sanitize::one_line(text);
     match state {
-        DeviceState::Open(name) => (NoticeSeverity::Quiet, format!("{device}: {}", clean(name))),
-        DeviceState::Instead(name) => {
-            let name = clean(name);
-            (
-                NoticeSeverity::Info,
-                format!("the {device} chosen last is not connected: using {name} meanwhile"),
-            )
-        }
+        DeviceState::Open(name) => (NoticeSeverity::Quiet, (words.named)(device, &clean(name))),
+        DeviceState::Instead(name) => (NoticeSeverity::Info, (words.substitute)(device, &clean(name))),
         DeviceState::Lost(reason) => {
             let consequence = match which {
-                Direction::Input => "you cannot be heard",
-                Direction::Output => "no audio is played",
+                Direction::Input => words.cannot_be_heard,
+                Direction::Output => words.no_audio_played,
             };
-            (
-                NoticeSeverity::Error,
-                format!(
-                    "the {device} is disconnected ({}): {consequence} until it reconnects",
-                    clean(reason)
-                ),
-            )
+            (NoticeSeverity::Error, (words.lost)(device, &clean(reason), consequence))
         }
-        DeviceState::Back(name) => {
-            (NoticeSeverity::Info, format!("the {device} is connected again: {}", clean(name)))
-        }
-        DeviceState::Changed(name) => (NoticeSeverity::Info, format!("the {device} is now {}", clean(name))),
-        DeviceState::Closed => (NoticeSeverity::Quiet, format!("the {device} is closed")),
-        DeviceState::Silent(cause) => (
-            NoticeSeverity::Ongoing,
-            format!("the {device} sends only silence (all samples are zero): {}", clean(cause)),
-        ),
-        DeviceState::Sounds => (NoticeSeverity::Info, format!("{device} OK")),
-        DeviceState::Refused(reason) => {
-            (NoticeSeverity::Error, format!("the {device} was not changed: {}", clean(reason)))
-        }
+        DeviceState::Back(name) => (NoticeSeverity::Info, (words.back)(device, &clean(name))),
+        DeviceState::Changed(name) => (NoticeSeverity::Info, (words.changed)(device, &clean(name))),
+        DeviceState::Closed => (NoticeSeverity::Quiet, (words.closed)(device)),
+        DeviceState::Silent(cause) => (NoticeSeverity::Ongoing, (words.silent)(device, &clean(cause))),
+        DeviceState::Sounds => (NoticeSeverity::Info, (words.works)(device)),
+        DeviceState::Refused(reason) => (NoticeSeverity::Error, (words.refused)(device, &clean(reason))),
     }
 }
 
@@ -112,7 +95,7 @@ pub fn name(state: &DeviceState) -> Option<&str> {
 }
 
 /// Returns the rows of the device list: microphones first, the system default before the others.
-pub fn rows(entries: &[DeviceEntry]) -> Vec<DeviceRow> {
+pub fn rows(strings: &Strings, entries: &[DeviceEntry]) -> Vec<DeviceRow> {
     let mut rows = Vec::new();
     for side in [Direction::Input, Direction::Output] {
         let devices: Vec<&DeviceEntry> = entries.iter().filter(|entry| entry.direction == side).collect();
@@ -120,9 +103,10 @@ pub fn rows(entries: &[DeviceEntry]) -> Vec<DeviceRow> {
             continue;
         }
         let default = devices.iter().find(|entry| entry.is_default);
-        let default =
-            default.map_or(String::new(), |entry| format!(" ({})", sanitize::one_line(&entry.name)));
-        let label = format!("system default{default}");
+        let label = default.map_or_else(
+            || strings.devices.system_default.to_owned(),
+            |entry| (strings.devices.default_device)(&sanitize::one_line(&entry.name)),
+        );
         rows.push(DeviceRow { side, id: None, label, detail: String::new(), in_use: false });
         rows.extend(devices.into_iter().map(|entry| DeviceRow {
             side,
@@ -147,6 +131,11 @@ fn detail(entry: &DeviceEntry) -> String {
 mod tests {
     use super::*;
     use crate::dsp::frame::SampleRate;
+    use crate::ui::text::language::UiLanguage;
+
+    fn english() -> &'static Strings {
+        UiLanguage::English.strings()
+    }
 
     #[test]
     fn a_device_notice_is_one_sanitized_line() {
@@ -165,7 +154,7 @@ mod tests {
             ),
             (DeviceState::Sounds, "microphone OK"),
         ] {
-            assert_eq!(state(Direction::Input, &device_state).1, expected);
+            assert_eq!(state(english(), Direction::Input, &device_state).1, expected);
         }
     }
 
@@ -185,7 +174,7 @@ mod tests {
             entry(Direction::Input, "USB", false),
             entry(Direction::Input, "Built-in", true),
         ];
-        let rows = rows(&entries);
+        let rows = rows(english(), &entries);
         let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
         let own = "system default";
         let expected = [
@@ -200,6 +189,6 @@ mod tests {
         let details: Vec<&str> = rows.iter().map(|row| row.detail.as_str()).collect();
         assert_eq!(details, ["", "pulseaudio", "48000 Hz, pulseaudio", "", "48000 Hz, pulseaudio"]);
         assert_eq!((rows[0].id.as_deref(), rows[1].id.as_deref()), (None, Some("id USB")));
-        assert_eq!(super::rows(&[]), []);
+        assert_eq!(super::rows(english(), &[]), []);
     }
 }

@@ -6,5 +6,6 @@ pub mod growing;
 pub mod wrap;
 pub mod json;
 pub mod charset;
+pub mod language;
 pub mod wording;
 pub mod devices;

@@ -79,6 +79,8 @@ mod tests {
                 source: TimeSource::Server,
                 speech: Vec::new(),
                 segments: segments.iter().map(segment).collect(),
+                logprobs: Vec::new(),
+                language: None,
             }),
             has_failed: false,
         }

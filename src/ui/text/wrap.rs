@@ -26,6 +26,11 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
+/// Returns a text with spaces behind it up to `columns`.
+pub fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
 /// Returns the start of the word that contains a byte; the byte's own position between words.
 pub fn word_start(text: &str, at: usize) -> usize {
     // A word begins after a space, so that what is before it need not be searched.

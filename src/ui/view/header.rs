@@ -7,10 +7,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::audio::api::EchoMode;
 use crate::markdown::wrap::width;
 use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::model::{DeviceUnavailable, Model, TurnDetectionKind};
+use crate::ui::text::language::strings::HeaderStrings;
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
@@ -25,9 +25,6 @@ const SLOW: Duration = Duration::from_secs(1);
 
 /// Shorter calls have no meaningful cost per minute.
 const MIN_FOR_RATE: Duration = Duration::from_secs(10);
-
-/// Columns of the microphone's state and the space before it: facts stay in place when LIVE changes to MUTED.
-const MIC_WIDTH: usize = 6;
 
 /// Fewest columns between the state and the facts.
 const GAP: usize = 2;
@@ -49,13 +46,16 @@ struct Fact {
 /// Draws the row. The state and the microphone are never omitted.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let room = usize::from(area.width);
+    let strings = scene.model.strings();
     let mut right = Line::default();
     if scene.model.speaker == DeviceUnavailable::Lost {
-        right.push_span(Span::styled(" NO SPEAKER", scene.theme.error));
+        right.push_span(Span::styled(format!(" {}", strings.header.no_speaker), scene.theme.error));
     }
     if !scene.model.info.text_only {
         let (microphone, style) = microphone(scene);
-        right.push_span(Span::raw(" ".repeat(MIC_WIDTH.saturating_sub(width(microphone)).max(1))));
+        // Facts stay in place when the microphone is muted.
+        let usual = width(strings.header.live).max(width(strings.header.muted)) + 1;
+        right.push_span(Span::raw(" ".repeat(usual.saturating_sub(width(microphone)).max(1))));
         right.push_span(Span::styled(microphone, style));
     }
     let reserved = if scene.model.ended.is_some() { 0 } else { line_width(&right).min(room) };
@@ -103,7 +103,7 @@ fn fit(mut facts: Vec<Fact>, room: usize) -> Vec<Span<'static>> {
 fn state(scene: &ScreenState) -> String {
     let model = scene.model;
     if let Some(reason) = &model.ended {
-        return wording::end(reason, model.info.subject());
+        return wording::end(model.strings(), reason, model.info.subject());
     }
     match model.connection {
         ConnectionState::Live => turn(model, scene.live.now),
@@ -111,19 +111,24 @@ fn state(scene: &ScreenState) -> String {
         | ConnectionState::Configuring
         | ConnectionState::Reconnecting
         | ConnectionState::Closing
-        | ConnectionState::Closed => wording::connection(model.connection).to_owned(),
+        | ConnectionState::Closed => wording::connection(model.strings(), model.connection).to_owned(),
     }
 }
 
 fn turn(model: &Model, now: Duration) -> String {
+    let strings = model.strings();
     if model.info.captions {
         let is_waiting = model.entries.iter().rev().take(RECENT).any(|entry| !entry.is_final);
-        return wording::captioning(model.turn, model.muted, is_waiting).to_owned();
+        return wording::captioning(strings, model.turn, model.muted, is_waiting).to_owned();
     }
     let is_manual = model.info.manual_turns || model.info.text_only;
-    let turn = if is_manual { wording::manual_turn(model.turn) } else { wording::turn(model.turn) };
+    let turn = if is_manual {
+        wording::manual_turn(strings, model.turn)
+    } else {
+        wording::turn(strings, model.turn)
+    };
     match (model.turn, now.saturating_sub(model.turn_at).as_secs()) {
-        (TurnState::Thinking, seconds @ 1..) => format!("{turn}, {seconds} s"),
+        (TurnState::Thinking, seconds @ 1..) => (strings.states.for_seconds)(turn, seconds),
         (TurnState::Listening | TurnState::User | TurnState::Thinking | TurnState::Assistant, _) => {
             turn.to_owned()
         }
@@ -133,6 +138,8 @@ fn turn(model: &Model, now: Duration) -> String {
 /// Returns the facts from left to right.
 fn facts(scene: &ScreenState) -> Vec<Fact> {
     let (model, theme) = (scene.model, scene.theme);
+    let strings = model.strings();
+    let words = &strings.header;
     let elapsed = model.ready_at.map_or(Duration::ZERO, |at| scene.live.now.saturating_sub(at));
     let plain = |importance, long: String, short: String| Fact {
         importance,
@@ -142,50 +149,43 @@ fn facts(scene: &ScreenState) -> Vec<Fact> {
     let mut facts = vec![plain(9, wording::minutes(elapsed), wording::minutes(elapsed))];
     if let Some(usage) = &model.usage {
         let tokens = usage.total.total_tokens.filter(|_| model.info.text_only);
-        facts.extend(tokens.map(|tokens| plain(4, format!("{tokens} tokens"), format!("{tokens} tok"))));
-        facts.extend(wording::cost(usage).map(|cost| plain(8, cost, wording::short_cost(usage))));
+        facts.extend(tokens.map(|tokens| plain(4, (words.tokens)(tokens), (words.tokens_short)(tokens))));
+        let cost = wording::cost(strings, usage);
+        facts.extend(cost.map(|cost| plain(8, cost, wording::short_cost(strings, usage))));
         if elapsed >= MIN_FOR_RATE && usage.total_usd > 0.0 {
             let rate = usage.total_usd / elapsed.as_secs_f64() * 60.0;
-            facts.push(plain(3, format!("${rate:.3}/min"), format!("${rate:.2}/min")));
+            let unit = words.per_minute;
+            facts.push(plain(3, format!("${rate:.3}{unit}"), format!("${rate:.2}{unit}")));
         }
     }
     if let Some(report) = &model.delay {
         let delay = report.last.answered();
         let seconds = wording::seconds(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
         let (short, style) =
-            if delay < SLOW { (seconds, Style::new()) } else { (format!("{seconds} slow"), theme.error) };
-        facts.push(Fact { importance: 7, forms: [format!("delay {short}"), short], style });
+            if delay < SLOW { (seconds, Style::new()) } else { ((words.slow)(&seconds), theme.error) };
+        facts.push(Fact { importance: 7, forms: [(words.delay)(&short), short], style });
     }
     // Unknown without audio devices.
     facts.extend(model.echo.as_ref().map(|echo| {
-        let long = wording::echo(echo);
-        let short = match echo.mode {
-            EchoMode::Off => long.clone(),
-            EchoMode::Cancel | EchoMode::Duck | EchoMode::HalfDuplex => {
-                long.trim_start_matches("echo ").trim_end_matches(" dB").to_owned()
-            }
-        };
+        let [long, short] = wording::echo(strings, echo);
         plain(6, long, short)
     }));
     facts.extend(model.info.turn_detection.map(|kind| {
-        let (long, short) = turn_detection(kind);
+        let (long, short) = turn_detection(words, kind);
         plain(5, long.to_owned(), short.to_owned())
     }));
-    facts.extend(
-        model
-            .info
-            .volume
-            .filter(|_| !model.info.text_only)
-            .map(|volume| plain(4, wording::volume(volume), format!("vol {}", volume.percent()))),
-    );
+    facts.extend(model.info.volume.filter(|_| !model.info.text_only).map(|volume| {
+        let percent = volume.percent();
+        plain(4, (words.volume)(percent), (words.volume_short)(percent))
+    }));
     if model.info.demo {
         facts.push(Fact {
             importance: 2,
-            forms: ["DEMO".to_owned(), "DEMO".to_owned()],
+            forms: [words.demo.to_owned(), words.demo.to_owned()],
             style: theme.strong,
         });
     } else if !model.info.profile.is_empty() {
-        facts.push(plain(2, format!("profile {}", name(&model.info.profile)), name(&model.info.profile)));
+        facts.push(plain(2, (words.profile)(&name(&model.info.profile)), name(&model.info.profile)));
     }
     let ready = model.ready.as_ref();
     let server = name(ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.info.endpoint));
@@ -204,31 +204,32 @@ fn name(text: &str) -> String {
 }
 
 /// Returns what ends the user's turns, long and short.
-fn turn_detection(kind: TurnDetectionKind) -> (&'static str, &'static str) {
+fn turn_detection(words: &HeaderStrings, kind: TurnDetectionKind) -> (&'static str, &'static str) {
     match kind {
-        TurnDetectionKind::Server => ("server VAD", "VAD"),
-        TurnDetectionKind::Semantic => ("semantic VAD", "semantic"),
-        TurnDetectionKind::Local => ("local VAD", "local"),
-        TurnDetectionKind::Manual => ("push to talk", "PTT"),
+        TurnDetectionKind::Server => (words.server_vad, words.server_vad_short),
+        TurnDetectionKind::Semantic => (words.semantic_vad, words.semantic_vad_short),
+        TurnDetectionKind::Local => (words.local_vad, words.local_vad_short),
+        TurnDetectionKind::Manual => (words.push_to_talk, words.push_to_talk_short),
     }
 }
 
 fn microphone(scene: &ScreenState) -> (&'static str, Style) {
     let model = scene.model;
+    let words = &model.strings().header;
     // With manual turns, nothing is sent between turns.
     let is_open = !model.info.manual_turns || model.turn == TurnState::User;
     let is_used = model.connection == ConnectionState::Live && model.can_speak && model.ended.is_none();
     let (word, style) = if model.microphone == DeviceUnavailable::Lost {
-        ("NO MIC", scene.theme.error)
+        (words.no_microphone, scene.theme.error)
     } else if model.muted {
         match model.microphone {
-            DeviceUnavailable::Closed => ("MUTED, CLOSED", scene.theme.muted),
-            DeviceUnavailable::None | DeviceUnavailable::Lost => ("MUTED", scene.theme.muted),
+            DeviceUnavailable::Closed => (words.muted_closed, scene.theme.muted),
+            DeviceUnavailable::None | DeviceUnavailable::Lost => (words.muted, scene.theme.muted),
         }
     } else if is_open && is_used {
-        ("LIVE", scene.theme.live)
+        (words.live, scene.theme.live)
     } else {
-        ("mic off", scene.theme.dim)
+        (words.microphone_off, scene.theme.dim)
     };
     (word, style)
 }

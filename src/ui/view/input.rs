@@ -15,9 +15,6 @@ const PROMPT: &str = "> ";
 /// Columns of the prompt and of the cursor after a full row.
 const MARGIN: usize = 3;
 
-/// Placeholder while nothing is typed.
-const PLACEHOLDER: &str = "type a message";
-
 /// Returns how many rows the text needs on a screen of this width, at most `most`.
 pub fn rows(scene: &ScreenState, columns: u16, most: u16) -> u16 {
     let rows = scene.editor.area.visible_rows(room(columns), usize::from(most)).rows.len();
@@ -42,7 +39,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
             line.push_span(Span::styled(text.as_str(), style));
         }
         if scene.editor.is_empty() {
-            line.push_span(Span::styled(PLACEHOLDER, scene.theme.dim));
+            line.push_span(Span::styled(scene.model.strings().conversation.placeholder, scene.theme.dim));
         }
         let place = Rect { y: area.y + to_u16(at), height: 1, ..area };
         row::draw(frame, place, &line, RowAlignment::Left);

@@ -13,7 +13,7 @@ const CAPTION_COLUMNS: u16 = 62;
 const DOCKED_FROM: u16 = 120;
 
 /// Fewest columns of the conversation next to a panel, with the gap between them.
-const MIN_BESIDE_PANEL: u16 = 73;
+const MIN_NEXT_TO_PANEL: u16 = 73;
 
 /// Widest panel next to the conversation.
 const MAX_DOCKED: u16 = 64;
@@ -66,14 +66,14 @@ impl ScreenLayout {
             status: next(status_rows),
             ..Self::default()
         }
-        .with_panel(scene.editor.panel.is_some())
+        .with_panel(scene.editor.panel.is_some() || scene.editor.help)
         .with_bottom([next(rule), next(meters), next(typed), next(from(8))])
     }
 
     /// Makes room for a panel next to the conversation if the screen is wide enough.
     fn with_panel(self, is_shown: bool) -> Self {
         let area = self.conversation;
-        let width = area.width.saturating_sub(MIN_BESIDE_PANEL).min(MAX_DOCKED);
+        let width = area.width.saturating_sub(MIN_NEXT_TO_PANEL).min(MAX_DOCKED);
         if !is_shown || area.width < DOCKED_FROM {
             return Self { panel: area, ..self };
         }

@@ -16,9 +16,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::keys::action::{Action, KeyContext};
 use crate::markdown::wrap::width;
 use crate::session::io::TurnState;
 use crate::ui::input::editor::DrawResult;
+use crate::ui::input::help::key_label;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::text::wording;
 use crate::ui::view::conversation::ConversationLayout;
@@ -41,9 +43,8 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState, conversation: &mut Conversat
     if !is_captions {
         input::draw(frame, layout.input, scene);
     }
-    match &scene.editor.panel {
-        Some(panel) => panels::draw(frame, (layout.panel, layout.hints), panel, scene),
-        None => draw_hints(frame, layout.hints, scene),
+    if !panels::draw(frame, (layout.panel, layout.hints), scene) {
+        draw_hints(frame, layout.hints, scene);
     }
     scene.theme.charset.apply(frame.buffer_mut());
     DrawResult {
@@ -64,7 +65,7 @@ fn draw_rules(frame: &mut Frame, layout: &ScreenLayout, scene: &ScreenState) {
 /// Draws the latest latency in the rule below the conversation.
 fn draw_latency(frame: &mut Frame, rule: Rect, scene: &ScreenState) {
     let Some(report) = &scene.model.delay else { return };
-    let text = format!(" {} ", wording::latency(&report.last));
+    let text = format!(" {} ", wording::latency(scene.model.strings(), &report.last));
     let wide = u16::try_from(width(&text)).unwrap_or(u16::MAX);
     if rule.height > 0 && wide + 2 <= rule.width {
         let place = Rect { x: rule.right() - wide - 2, width: wide, ..rule };
@@ -76,7 +77,7 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let mut line = Line::default();
     let mut used = 0;
     for (key, action) in hints(scene) {
-        used += width(key) + width(action) + 3;
+        used += width(&key) + width(action) + 3;
         if used > usize::from(area.width) {
             break;
         }
@@ -87,47 +88,35 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
 }
 
 /// Returns the key hints, the most important first.
-fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
+fn hints(scene: &ScreenState) -> Vec<(String, &'static str)> {
     let model = scene.model;
-    if model.info.text_only {
-        return [
-            ("Ctrl-D", "leave"),
-            ("F1", "help"),
-            ("Esc", "stop"),
-            ("Enter", "send"),
-            ("Alt-Enter", "new line"),
-            ("/", "commands"),
-        ];
-    }
-    let mute = if model.muted { "unmute" } else { "mute" };
-    if model.info.captions {
-        let scroll = ("PgUp", "scroll");
-        return [
-            ("Ctrl-C", "end"),
-            ("M", "mark"),
-            ("Space", mute),
-            ("F1", "help"),
-            scroll,
-            ("F2", "microphone"),
-        ];
-    }
-    let mute = ("Ctrl-T", mute);
-    let [first, second] = [("Ctrl-C", "end"), ("F1", "help")];
-    let [stop, send] = [("Esc", "stop"), ("Enter", "send")];
-    if !model.info.manual_turns {
-        return [first, second, mute, stop, ("PgUp", "scroll"), send];
-    }
+    let words = &model.strings().hints;
+    let mute = (Action::Mute, if model.muted { words.unmute } else { words.mute });
+    let [help, stop, send] =
+        [(Action::Help, words.help), (Action::Stop, words.stop), (Action::Send, words.send)];
+    let [end, scroll] = [(Action::End, words.end), (Action::ScrollPageUp, words.scroll)];
     let turn = match (scene.editor.push_to_talk.release_events(), model.turn) {
-        (ReleaseEvents::Supported, TurnState::User) => "release to end",
+        (ReleaseEvents::Supported, TurnState::User) => words.release_to_end,
         (ReleaseEvents::Supported, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
-            "hold to talk"
+            words.hold_to_talk
         }
-        (ReleaseEvents::Unsupported, TurnState::User) => "end turn",
+        (ReleaseEvents::Unsupported, TurnState::User) => words.end_turn,
         (ReleaseEvents::Unsupported, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
-            "speak"
+            words.speak
         }
     };
-    [first, second, ("Space", turn), mute, stop, send]
+    let hints = match model.key_context() {
+        KeyContext::Call => [end, help, mute, stop, scroll, send],
+        KeyContext::ManualCall => [end, help, (Action::Talk, turn), mute, stop, send],
+        KeyContext::Chat => {
+            [(Action::Leave, words.leave), help, stop, send, (Action::NewLine, words.new_line), scroll]
+        }
+        KeyContext::Captions => {
+            [end, (Action::Mark, words.mark), mute, help, scroll, (Action::Devices, words.microphone)]
+        }
+    };
+    let hints = hints.into_iter();
+    hints.filter_map(|(action, word)| Some((key_label(model, scene.editor, action)?, word))).collect()
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@ use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
 use crate::markdown::wrap::{width, wrap};
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::{StartStrings, Strings};
 use crate::ui::text::sanitize::one_line;
-use crate::ui::text::wrap::truncate;
+use crate::ui::text::wrap::{padded, truncate};
 use crate::ui::view::meter::{self, ballistics::MeterLevel};
 use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::theme::Theme;
 
-/// Columns of the labels.
+/// Fewest columns of the labels.
 const LABEL: usize = 13;
 
 /// Columns of the level bar.
@@ -64,23 +66,24 @@ pub enum StartEndpoint {
 
 impl StartState {
     /// Returns what each key starts.
-    pub fn choices(&self) -> Vec<(char, &'static str, StartChoice)> {
+    pub fn choices(&self, strings: &Strings) -> Vec<(char, &'static str, StartChoice)> {
+        let words = &strings.start;
         use StartEndpoint::{Configured, Demo};
         let mut choices = match &self.endpoint {
             Ok(_) => vec![
-                ('v', "start a call", StartChoice::Talk(Configured)),
-                ('c', "chat by text", StartChoice::Chat(Configured)),
-                ('t', "caption the microphone", StartChoice::Transcribe(Configured)),
-                ('d', "try the demo (no key, no network)", StartChoice::Talk(Demo)),
+                ('v', words.start_call, StartChoice::Talk(Configured)),
+                ('c', words.chat, StartChoice::Chat(Configured)),
+                ('t', words.caption, StartChoice::Transcribe(Configured)),
+                ('d', words.demo, StartChoice::Talk(Demo)),
             ],
             Err(_) => vec![
-                ('v', "start a demo call (no key, no network)", StartChoice::Talk(Demo)),
-                ('c', "chat with the demo", StartChoice::Chat(Demo)),
-                ('t', "caption with the demo", StartChoice::Transcribe(Demo)),
+                ('v', words.demo_call, StartChoice::Talk(Demo)),
+                ('c', words.demo_chat, StartChoice::Chat(Demo)),
+                ('t', words.demo_caption, StartChoice::Transcribe(Demo)),
             ],
         };
-        choices.push(('?', "list all commands", StartChoice::Help));
-        choices.push(('q', "leave", StartChoice::Leave));
+        choices.push(('?', words.list_commands, StartChoice::Help));
+        choices.push(('q', words.leave, StartChoice::Leave));
         choices
     }
 
@@ -93,38 +96,48 @@ impl StartState {
     /// Returns what a key starts; `\n` is Enter.
     pub fn choice(&self, key: char) -> Option<StartChoice> {
         let key = if key == '\n' { self.suggested() } else { key };
-        self.choices().into_iter().find(|(letter, ..)| *letter == key).map(|(.., choice)| choice)
+        self.choices(UiLanguage::English.strings())
+            .into_iter()
+            .find(|(letter, ..)| *letter == key)
+            .map(|(.., choice)| choice)
     }
 }
 
 /// Draws the screen; `level` is that of the microphone.
-pub fn draw(frame: &mut Frame, state: &StartState, level: MeterLevel, theme: &Theme) {
+pub fn draw(
+    frame: &mut Frame,
+    state: &StartState,
+    level: MeterLevel,
+    (theme, language): (&Theme, UiLanguage),
+) {
+    let strings = language.strings();
+    let words = &strings.start;
     let area = frame.area();
     let columns = usize::from(area.width);
     let room = columns.saturating_sub(LABEL + 1);
     let mut lines =
         vec![Line::styled(format!(" rtvoice {}", env!("CARGO_PKG_VERSION")), theme.strong), Line::default()];
     match &state.endpoint {
-        Ok(endpoint) => lines.push(fact("Endpoint", endpoint, columns)),
+        Ok(endpoint) => lines.push(fact(words.endpoint, endpoint, columns)),
         Err((error, hint)) => {
             let text = format!("{error}; {hint}");
             let rows = wrap(&text, columns.saturating_sub(LABEL + 1).max(1));
-            let labels = std::iter::once("Endpoint").chain(std::iter::repeat(""));
+            let labels = std::iter::once(words.endpoint).chain(std::iter::repeat(""));
             lines.extend(rows.into_iter().zip(labels).map(|(row, label)| fact(label, &text[row], columns)));
         }
     }
-    lines.push(fact("Microphone", &device(&state.microphone), columns));
+    lines.push(fact(words.microphone, &device(words, &state.microphone), columns));
     if let DeviceFinding::Found(_) = state.microphone {
         let mut spans = vec![Span::raw(format!(" {:LABEL$}", ""))];
         spans.extend(meter::bar(level, BAR.min(columns), (theme.user, theme.dim), theme.charset));
         lines.push(Line::from(spans));
     }
-    lines.push(fact("Speaker", &device(&state.speaker), columns));
+    lines.push(fact(words.speaker, &device(words, &state.speaker), columns));
     lines.push(Line::default());
-    lines.extend(state.choices().into_iter().map(|(key, action, _)| {
+    lines.extend(state.choices(strings).into_iter().map(|(key, action, _)| {
         let key = if key == state.suggested() { format!("{key}, Enter") } else { key.to_string() };
         Line::from(vec![
-            Span::styled(format!(" {key:LABEL$}"), theme.strong),
+            Span::styled(format!(" {}", padded(&key, LABEL)), theme.strong),
             Span::raw(truncate(action, room).into_owned()),
         ])
     }));
@@ -137,14 +150,14 @@ fn fact(label: &str, text: &str, columns: usize) -> Line<'static> {
     let room = columns.saturating_sub(LABEL + 1);
     let text = truncate(&one_line(text), room).into_owned();
     debug_assert!(width(&text) <= room, "truncated");
-    Line::raw(format!(" {label:LABEL$}{text}"))
+    Line::raw(format!(" {}{text}", padded(label, LABEL)))
 }
 
-fn device(device: &DeviceFinding) -> String {
+fn device(words: &StartStrings, device: &DeviceFinding) -> String {
     match device {
-        DeviceFinding::Searching => "looking for it".to_owned(),
+        DeviceFinding::Searching => words.searching.to_owned(),
         DeviceFinding::Found(name) => name.clone(),
-        DeviceFinding::Missing(reason) => format!("none: {reason}"),
+        DeviceFinding::Missing(reason) => (words.missing)(reason),
     }
 }
 
@@ -172,7 +185,7 @@ mod tests {
     fn text((columns, rows): (u16, u16), state: &StartState) -> String {
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let level = MeterLevel { rms_dbfs: -30.0, peak_dbfs: -20.0, warning: None };
-        terminal.draw(|frame| draw(frame, state, level, &Theme::plain())).unwrap();
+        terminal.draw(|frame| draw(frame, state, level, (&Theme::plain(), UiLanguage::English))).unwrap();
         terminal.backend().to_string()
     }
 

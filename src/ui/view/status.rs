@@ -26,7 +26,9 @@ fn current(scene: &ScreenState) -> Option<(String, Style)> {
     }
     let note = scene.model.note.as_ref()?;
     let (text, style, lifetime) = match note.kind {
-        StatusNoteKind::Error => (format!("Error: {}", note.text), scene.theme.error, ERROR_LIFETIME),
+        StatusNoteKind::Error => {
+            ((scene.model.strings().notes.error)(&note.text), scene.theme.error, ERROR_LIFETIME)
+        }
         StatusNoteKind::Ongoing => (note.text.clone(), scene.theme.strong, Duration::MAX),
     };
     (scene.live.now.saturating_sub(note.at) < lifetime).then_some((text, style))

@@ -30,12 +30,8 @@ fn captions(home: &Path) -> String {
     fs::read_to_string(home.join("talk.srt")).expect("it was written")
 }
 
-fn numbers(srt: &str) -> Vec<u32> {
-    srt.lines().filter_map(|line| line.parse().ok()).collect()
-}
-
 #[test]
-fn a_killed_run_is_continued_to_the_cues_of_an_undisturbed_one() {
+fn a_killed_run_is_continued_to_the_file_of_an_undisturbed_one() {
     let whole = captions(transcribe("-o talk.srt").run().expect_code(0).home.path());
     assert!(whole.starts_with("1\n") && whole.contains("\n24\n"), "{whole}");
     for turns in [1, 9, 17] {
@@ -55,9 +51,7 @@ fn a_killed_run_is_continued_to_the_cues_of_an_undisturbed_one() {
         let program = transcribe("-o talk.srt --resume");
         fs::write(program.file("talk.srt"), &torn).expect("the folder takes files");
         let resumed = captions(program.run().expect_code(0).home.path());
-        // Detected times may differ by a frame where detection begins anew.
-        assert!(resumed.starts_with(&torn), "{resumed}");
-        assert_eq!(numbers(&resumed), numbers(&whole));
+        assert_eq!(resumed, whole);
     }
 }
 

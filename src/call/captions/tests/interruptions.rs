@@ -7,11 +7,8 @@ use crate::call::captions::tests::world::{Lcg, Talk, World};
 use crate::captions::format::Format;
 use crate::session::io::EndReason;
 
-/// How much detection may be off.
-const DETECTION: Duration = Duration::from_millis(64);
-
 /// Random moments of each kind.
-const MOMENTS: u64 = 200;
+const MOMENTS: u64 = 24;
 
 fn talk() -> Talk {
     Talk::write(Duration::from_millis(800), &[(400, 1.0), (700, 0.5), (900, 0.3)])
@@ -28,43 +25,6 @@ fn undisturbed(talk: &Talk, format: Format) -> (String, u64) {
     (world.file.text(), steps)
 }
 
-/// A cue of the demo: its times and the level in it.
-fn cues(file: &str) -> Vec<(Duration, Duration, &str)> {
-    let mut lines = file.lines();
-    let mut cues = Vec::new();
-    while let Some(line) = lines.next() {
-        if let Some((start, end)) = line.split_once(" --> ") {
-            let level = lines.next().and_then(|text| text.split_once(", ")).expect("a level").1;
-            cues.push((clock(start), clock(end), level));
-        }
-    }
-    cues
-}
-
-fn clock(text: &str) -> Duration {
-    let numbers: Vec<u64> = text.split([':', ',', '.']).map(|part| part.parse().expect("a number")).collect();
-    let [hours, minutes, seconds, ms] = numbers[..] else { panic!("{text}") };
-    Duration::from_millis(((hours * 60 + minutes) * 60 + seconds) * 1_000 + ms)
-}
-
-/// Detection begins anew in the middle of the file, so it may be off by some frames.
-fn assert_same(file: &str, whole: &str, seed: u64) {
-    let (found, expected) = (cues(file), cues(whole));
-    assert_eq!(found.len(), expected.len(), "seed {seed}: {file}");
-    for (one, other) in found.iter().zip(&expected) {
-        let is_near = |one: Duration, other: Duration| one.abs_diff(other) <= DETECTION;
-        assert!(is_near(one.0, other.0) && is_near(one.1, other.1), "seed {seed}: {one:?} for {other:?}");
-        assert_eq!(one.2, other.2, "seed {seed}");
-    }
-    let is_header = |line: &str| line.starts_with("WEBVTT");
-    assert_eq!(
-        file.lines().filter(|line| is_header(line)).count(),
-        whole.lines().filter(|line| is_header(line)).count()
-    );
-    let numbers = |file: &str| -> Vec<u64> { file.lines().filter_map(|line| line.parse().ok()).collect() };
-    assert_eq!(numbers(file), numbers(whole), "seed {seed}: numbers without gaps");
-}
-
 /// Returns a run after a share of the steps of an undisturbed one.
 fn at_a_moment(talk: &Talk, format: Format, (steps, random): (u64, &mut Lcg)) -> World {
     let mut world = World::new(talk, format, Pace::Max);
@@ -75,7 +35,7 @@ fn at_a_moment(talk: &Talk, format: Format, (steps, random): (u64, &mut Lcg)) ->
 }
 
 #[test]
-fn a_run_that_is_killed_at_any_moment_resumes_to_the_cues_of_an_undisturbed_one() {
+fn a_run_that_is_killed_at_any_moment_resumes_to_the_file_of_an_undisturbed_one() {
     let talk = talk();
     let undisturbed = [Format::Srt, Format::Vtt].map(|format| (format, undisturbed(&talk, format)));
     for (seed, (format, (whole, steps))) in (0..MOMENTS).zip(undisturbed.iter().cycle()) {
@@ -85,12 +45,12 @@ fn a_run_that_is_killed_at_any_moment_resumes_to_the_cues_of_an_undisturbed_one(
         let torn = world.file.torn(random.share());
         assert!(whole.as_bytes().starts_with(&torn), "seed {seed}: what is written stays");
         let (resumed, _) = World::resumed(&talk, (format, Pace::Max), &torn).finish();
-        assert_same(&resumed, whole, seed);
+        assert_eq!(resumed, *whole, "seed {seed}");
     }
 }
 
 #[test]
-fn a_connection_that_is_cut_at_any_moment_leaves_the_cues_of_an_undisturbed_run() {
+fn a_connection_that_is_cut_at_any_moment_leaves_the_file_of_an_undisturbed_run() {
     let talk = talk();
     let undisturbed = [Format::Srt, Format::Vtt].map(|format| (format, undisturbed(&talk, format)));
     for (seed, (format, (whole, steps))) in (0..MOMENTS).zip(undisturbed.iter().cycle()) {
@@ -113,6 +73,6 @@ fn a_connection_that_is_cut_at_any_moment_leaves_the_cues_of_an_undisturbed_run(
             }
             other => panic!("seed {seed}: {other:?}"),
         };
-        assert_same(&file, whole, seed);
+        assert_eq!(file, *whole, "seed {seed}");
     }
 }

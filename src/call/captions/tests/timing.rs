@@ -22,6 +22,42 @@ fn the_turns_of_a_file_are_the_same_at_every_pace() {
     }
 }
 
+/// Returns how much audio is sent, and how many captions there are, of turns between pauses of this length.
+fn sent(begin: fn(&Talk, Format, Pace) -> World, pause: u64) -> (Duration, usize) {
+    let talk = Talk::write(Duration::from_secs(9), &[(pause, 0.9), (pause, 0.5), (pause, 0.7)]);
+    let mut world = begin(&talk, Format::Jsonl, Pace::Max);
+    while world.ended.is_none() {
+        world.step();
+    }
+    let starts = world.file.text();
+    let starts = starts.lines().filter(|line| line.contains(r#""type":"cue""#)).map(|line| {
+        let cue: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
+        Duration::from_millis(cue["start_ms"].as_u64().expect("it has a time"))
+    });
+    let errors: Vec<Duration> =
+        starts.zip(&talk.onsets).map(|(start, onset)| start.abs_diff(*onset)).collect();
+    assert!(errors.iter().all(|error| *error < Duration::from_millis(200)), "{errors:?}");
+    (world.sent, errors.len())
+}
+
+#[test]
+fn a_long_silence_is_not_sent_and_moves_no_caption() {
+    for begin in [World::new, World::with_local_turns] {
+        let ((short, captions), (long, same)) = (sent(begin, 6_000), sent(begin, 60_000));
+        assert_eq!((captions, same), (3, 3));
+        assert!(long.abs_diff(short) < Duration::from_secs(1), "{long:?} for {short:?}");
+    }
+}
+
+#[test]
+fn turns_detected_here_are_the_same_at_every_pace() {
+    let talk = talk();
+    let turns = |pace| World::with_local_turns(&talk, Format::Jsonl, pace).finish();
+    let (file, captions) = turns(Pace::Max);
+    assert_eq!(captions.len(), talk.onsets.len());
+    assert_eq!(turns(Pace::Times(1.0)), (file, captions));
+}
+
 #[test]
 fn half_of_the_cues_begin_within_200_ms_of_their_speech_and_nearly_all_within_600_ms() {
     let talk = talk();

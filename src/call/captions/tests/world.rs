@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::audio::options::{ListenMode, Processing, SpeechRule};
 use crate::call::captions::file_feed::{FileFeed, FileFeedOptions, Pace};
 use crate::captions::format::{CaptionWriter, Format};
-use crate::captions::resume::{Whole, last_whole};
+use crate::captions::resume::{WARM_UP, Whole, last_whole};
 use crate::dsp::audio_file::read_clip;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::media_file::TrackSelection;
@@ -18,6 +19,7 @@ use crate::dsp::resample::to_int;
 use crate::dsp::wav::WavWriter;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::events::client::ClientBody;
 use crate::protocol::settings::{AudioFormat, SessionKind, SessionSettings, Transcription};
 use crate::protocol::value::FieldUpdate;
 use crate::protocol::{decode, encode};
@@ -26,7 +28,7 @@ use crate::server::demo::http::admission::Peer;
 use crate::server::demo::machine::{Machine, MachineAction, MachineInput, MachineSetup};
 use crate::session::Session;
 use crate::session::io::{EndReason, Input, Notice, Output, UserUtterance};
-use crate::session::plan::{InputEndAction, Mode, Plan};
+use crate::session::plan::{InputEndAction, LocalTurnPlan, Mode, Plan};
 use crate::ui::output::captions::{CaptionLines, CueRelease};
 use crate::ui::output::presenter::NoticeWriter;
 
@@ -145,6 +147,8 @@ pub(super) struct World {
     /// What the network has not delivered.
     arriving: VecDeque<Input>,
     network: Lcg,
+    /// How much audio was sent.
+    pub(super) sent: Duration,
     pub(super) ended: Option<EndReason>,
 }
 
@@ -154,14 +158,30 @@ impl World {
         Self::resumed(talk, (format, pace), &[])
     }
 
+    /// The same with turns that are detected on this side.
+    pub(super) fn with_local_turns(talk: &Talk, format: Format, pace: Pace) -> Self {
+        Self::run(talk, (format, pace), &[], Some(LOCAL_TURNS))
+    }
+
     /// Begins a run that continues a file.
-    pub(super) fn resumed(talk: &Talk, (format, pace): (Format, Pace), file: &[u8]) -> Self {
+    pub(super) fn resumed(talk: &Talk, run: (Format, Pace), file: &[u8]) -> Self {
+        Self::run(talk, run, file, None)
+    }
+
+    fn run(
+        talk: &Talk,
+        (format, pace): (Format, Pace),
+        file: &[u8],
+        local_turns: Option<LocalTurnPlan>,
+    ) -> Self {
         let whole =
             if file.is_empty() { Whole::default() } else { last_whole(format, file).expect("it is ours") };
         let kept = usize::try_from(whole.bytes).expect("it is short");
         let output = MemoryFile::default();
         output.bytes.borrow_mut().extend_from_slice(&file[..kept]);
-        let start = whole.media_start();
+        let sent = whole.media_start();
+        let warm_up = if local_turns.is_some() { Duration::ZERO } else { sent.min(WARM_UP) };
+        let start = sent - warm_up;
         let captions = Rc::default();
         let writer = CaptionWriter::resumed(format, whole.cues);
         let presenter = FinalCaptions(Rc::clone(&captions));
@@ -170,11 +190,22 @@ impl World {
             path: talk.path.clone(),
             selection: TrackSelection::default(),
             start,
+            warm_up,
             rate: SampleRate::HZ_24000,
             pace,
+            processing: match &local_turns {
+                Some(turns) => Processing {
+                    voice: ListenMode::Turns(SpeechRule {
+                        threshold: turns.threshold,
+                        silence: turns.silence,
+                    }),
+                    ..Processing::NONE
+                },
+                None => Processing::NONE,
+            },
         });
         let mut world = Self {
-            session: Session::new(plan(start)),
+            session: Session::new(Plan { media_start: start, warm_up, ..plan(local_turns) }),
             server: None,
             feed: feed.expect("the file is there"),
             lines: lines.resumed_at(whole),
@@ -183,6 +214,7 @@ impl World {
             now: Duration::ZERO,
             arriving: VecDeque::new(),
             network: Lcg::new(1),
+            sent: Duration::ZERO,
             ended: None,
         };
         world.open();
@@ -269,6 +301,9 @@ impl World {
         for output in self.session.handle(self.now, input) {
             match output {
                 Output::Send(event) => {
+                    if let ClientBody::AudioAppend(audio) = &event.body {
+                        self.sent += SampleRate::HZ_24000.duration(audio.len() as u64 / 2);
+                    }
                     let text = encode::client_event(&event, self.session.dialect());
                     self.serve(MachineInput::Text(text));
                 }
@@ -287,7 +322,15 @@ impl World {
     }
 }
 
-fn plan(media_start: Duration) -> Plan {
+/// How turns are detected on this side.
+const LOCAL_TURNS: LocalTurnPlan = LocalTurnPlan {
+    threshold: 0.5,
+    silence: Duration::from_millis(500),
+    prefix: Duration::from_millis(300),
+    longest: Some(Duration::from_secs(20)),
+};
+
+fn plan(local_turns: Option<LocalTurnPlan>) -> Plan {
     let settings = SessionSettings {
         kind: SessionKind::Transcription,
         input_format: Some(AudioFormat::PCM24K),
@@ -295,12 +338,13 @@ fn plan(media_start: Duration) -> Plan {
             model: Some("gpt-4o-transcribe".to_owned()),
             ..Transcription::default()
         }),
+        turn_detection: if local_turns.is_some() { FieldUpdate::Clear } else { FieldUpdate::Keep },
         ..SessionSettings::default()
     };
     Plan {
+        local_turns,
         at_input_end: InputEndAction::End,
         unix_start: Duration::from_secs(UNIX_START),
-        media_start,
         rewinds_input: true,
         ..Plan::new(Mode::Transcribe, settings)
     }

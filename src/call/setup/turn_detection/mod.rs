@@ -97,7 +97,7 @@ pub(crate) fn interrupt(call: &ResolvedSettings) -> Interrupt {
 /// Returns who ends a turn: this machine for captioning models that do not detect turns.
 fn way(call: &ResolvedSettings, handling: TurnHandling) -> Result<VadSetting, Error> {
     let way = call.in_force.choice(Setting::Vad).unwrap_or(VadSetting::Server);
-    let transcription = transcription(call);
+    let transcription = transcription(call)?;
     let model = transcription.model.as_deref().filter(|_| transcription.lacks_turn_detection());
     let (TurnHandling::Captioned, VadSetting::Server | VadSetting::Semantic, Some(model)) =
         (handling, way, model)

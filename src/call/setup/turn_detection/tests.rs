@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, host_of};
-use crate::call::setup::transcription::TranscriptionHints;
+use crate::call::setup::transcription::CaptionRequest;
 use crate::cli::{Cli, Command};
 use crate::config::built_in;
 use crate::config::file::{ConfigFile, FileOrigin};
@@ -51,7 +51,7 @@ fn sent(file: &str, line: &str, dialect: Dialect) -> Value {
     let plan = match settings.kind {
         SessionKind::Realtime => plan::talk(&settings, InputEndAction::GoOn),
         SessionKind::Transcription => {
-            plan::transcribe(&settings, TranscriptionHints::default(), InputEndAction::End)
+            plan::transcribe(&settings, CaptionRequest::default(), InputEndAction::End)
         }
     };
     let update = ClientBody::SessionUpdate(Box::new(plan.unwrap().settings)).with_id("event_1".to_owned());
@@ -179,7 +179,7 @@ fn local_turns(file: &str, line: &str) -> Option<LocalTurnPlan> {
     let plan = match settings.kind {
         SessionKind::Realtime => plan::talk(&settings, InputEndAction::GoOn),
         SessionKind::Transcription => {
-            plan::transcribe(&settings, TranscriptionHints::default(), InputEndAction::GoOn)
+            plan::transcribe(&settings, CaptionRequest::default(), InputEndAction::GoOn)
         }
     };
     plan.unwrap().local_turns
@@ -259,8 +259,7 @@ fn captions_without_turn_detection_are_refused_before_dialling() {
             Some("--eagerness has no effect with --vad local"),
         ),
     ] {
-        let refused =
-            plan::transcribe(&settings(file, line), TranscriptionHints::default(), at_input_end).err();
+        let refused = plan::transcribe(&settings(file, line), CaptionRequest::default(), at_input_end).err();
         let message = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
         match expected {
             None => assert_eq!(message, None, "{line}"),

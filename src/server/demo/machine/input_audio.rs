@@ -8,7 +8,7 @@ use crate::dsp::resample::to_floats;
 use crate::dsp::vad::VadFrame;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::events::response::ResponseConfig;
-use crate::protocol::events::server::ServerBody;
+use crate::protocol::events::server::{ServerBody, TokenLogprob};
 use crate::protocol::settings::{Modality, SessionKind};
 use crate::server::demo::active_settings::TurnRule;
 use crate::server::demo::client_error::ClientError;
@@ -217,11 +217,15 @@ impl Machine {
             }
             let model = self.active.transcription().and_then(|captions| captions.model.clone());
             let usage = of_transcription(model.as_deref(), samples, &transcript);
+            let logprobs =
+                if self.active.reports_logprobs() { certain_tokens(&transcript) } else { Vec::new() };
             self.emit(ServerBody::TranscriptionCompleted {
                 item_id,
                 content_index: Some(0),
                 transcript,
                 usage: Some(usage),
+                logprobs,
+                languages: Vec::new(),
             });
         }
     }
@@ -270,6 +274,14 @@ fn user_item(id: String) -> Item {
         body: ItemBody::Message { role: Role::User, content },
         ..Item::default()
     }
+}
+
+/// Returns the words of a measurement, which are certain.
+fn certain_tokens(transcript: &str) -> Vec<TokenLogprob> {
+    let words = transcript.split_inclusive(' ');
+    words
+        .map(|word| TokenLogprob { token: word.to_owned(), logprob: 0.0, bytes: word.as_bytes().to_vec() })
+        .collect()
 }
 
 fn set_transcript(item: &mut Item, words: &str) {

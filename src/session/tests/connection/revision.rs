@@ -73,7 +73,7 @@ fn clear_starts_a_new_session_without_the_conversation() {
 fn instructions_are_changed_in_the_session() {
     let mut call = answered_chat();
     call.user(UserCommand::Instruct("be brief".to_owned()));
-    assert_eq!(changes(&mut call), ["instructions Some(\"be brief\")", "info instructions changed"]);
+    assert_eq!(changes(&mut call), ["instructions Some(\"be brief\")", "shown Instructions(\"be brief\")"]);
     call.outputs.clear();
     call.user(UserCommand::Instruct(String::new()));
     assert_eq!(changes(&mut call), ["info instructions: be brief"]);

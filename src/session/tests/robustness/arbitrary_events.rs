@@ -102,46 +102,60 @@ fn apply(call: &mut TestCall, event: &RandomEvent) {
     }
 }
 
+/// Runs a call and checks what holds in every one.
+fn run(events: &[RandomEvent], control: usize) -> Result<(), TestCaseError> {
+    let plan = [plan, manual_plan, crate::session::tests::turn::local_turns::local_plan][control]();
+    let mut call = TestCall::live(Plan { at_input_end: InputEndAction::End, ..plan });
+    for event in events {
+        let before = call.outputs.len();
+        apply(&mut call, event);
+        let new = &call.outputs[before..];
+        let flush = new.iter().position(|output| matches!(output, Output::Flush));
+        let cut = new.iter().position(|output| matches!(output, Output::Send(event) if matches!(event.body, ClientBody::ResponseCancel { .. })));
+        if let (Some(flush), Some(cut)) = (flush, cut) {
+            prop_assert!(flush < cut, "the flush precedes every send: {new:?}");
+        }
+    }
+    let mut uncommitted = 0;
+    for body in call.sent() {
+        match body {
+            ClientBody::AudioAppend(bytes) => uncommitted += bytes.len(),
+            ClientBody::AudioClear => uncommitted = 0,
+            ClientBody::AudioCommit => {
+                prop_assert!(control == 0 || uncommitted >= 4_800, "no commit of less than 100 ms");
+                uncommitted = 0;
+            }
+            // A new server has received no audio.
+            ClientBody::SessionUpdate(_) => uncommitted = 0,
+            _ => {}
+        }
+    }
+    let ends = call.outputs.iter().filter(|output| matches!(output, Output::End(_))).count();
+    prop_assert!(ends <= 1, "a call ends once");
+    if ends == 1 {
+        prop_assert!(matches!(call.outputs.last(), Some(Output::End(_))), "the end is the last output");
+    }
+    let received = call.played();
+    for body in call.sent() {
+        if let ClientBody::ItemTruncate { audio_end_ms, .. } = body {
+            prop_assert!(*audio_end_ms <= received as u64 / 24, "no truncation beyond the received audio");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_connection_lost_after_a_text_during_an_answer_keeps_the_promises() {
+    let events = [RandomEvent::Sound(0, 0), RandomEvent::Say, RandomEvent::Broken, RandomEvent::Pass(150)];
+    for control in 0..3 {
+        run(&events, control).unwrap();
+    }
+}
+
 proptest! {
     #[test]
     fn a_call_keeps_its_promises(events in proptest::collection::vec(any_event(), 1..80), control in 0..3_usize) {
-        let plan = [plan, manual_plan, crate::session::tests::turn::local_turns::local_plan][control]();
-        let mut call = TestCall::live(Plan { at_input_end: InputEndAction::End, ..plan });
-        for event in events {
-            let before = call.outputs.len();
-            apply(&mut call, &event);
-            let new = &call.outputs[before..];
-            let flush = new.iter().position(|output| matches!(output, Output::Flush));
-            let cut = new.iter().position(|output| matches!(output, Output::Send(event) if matches!(event.body, ClientBody::ResponseCancel { .. })));
-            if let (Some(flush), Some(cut)) = (flush, cut) {
-                prop_assert!(flush < cut, "the flush precedes every send: {new:?}");
-            }
-        }
-        let mut uncommitted = 0;
-        for body in call.sent() {
-            match body {
-                ClientBody::AudioAppend(bytes) => uncommitted += bytes.len(),
-                ClientBody::AudioClear => uncommitted = 0,
-                ClientBody::AudioCommit => {
-                    prop_assert!(control == 0 || uncommitted >= 4_800, "no commit of less than 100 ms");
-                    uncommitted = 0;
-                }
-                // A new server has received no audio.
-                ClientBody::SessionUpdate(_) => uncommitted = 0,
-                _ => {}
-            }
-        }
-        let ends = call.outputs.iter().filter(|output| matches!(output, Output::End(_))).count();
-        prop_assert!(ends <= 1, "a call ends once");
-        if ends == 1 {
-            prop_assert!(matches!(call.outputs.last(), Some(Output::End(_))), "the end is the last output");
-        }
-        let received = call.played();
-        for body in call.sent() {
-            if let ClientBody::ItemTruncate { audio_end_ms, .. } = body {
-                prop_assert!(*audio_end_ms <= received as u64 / 24, "no truncation beyond the received audio");
-            }
-        }
+        run(&events, control)?;
     }
 
     #[test]

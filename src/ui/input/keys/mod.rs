@@ -1,44 +1,31 @@
-//! Key bindings: maps keys to commands; pure, without a terminal.
+//! Keys: finds the action that is bound to a key, or edits the text; pure, without a terminal.
 
-mod captions;
+mod chord;
+mod help;
 pub mod panels;
+mod perform;
 mod submit;
 
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
 
-use crate::session::io::{EndReason, TurnState, UserCommand};
-use crate::ui::input::ctrl_c::CtrlCAction;
+use crate::keys::action::{Action, KeyContext};
+use crate::keys::bindings::KeyBindings;
+use crate::session::io::{EndReason, UserCommand};
 use crate::ui::input::editor::Editor;
-use crate::ui::input::panels::key::PanelEffect;
-use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::input::slash;
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::input::wheel::{ArrowDirection, ArrowSource};
 use crate::ui::model::Model;
-use crate::ui::text::wording;
 
 /// Lines that the arrow keys at the start of a wheel burst stand for.
 const WHEEL_LINES: usize = 3;
 
-/// Note after a hold that ended without a release.
-const HOLD_ENDED: &str = "turn ended: no key-repeat received";
-
-/// Note after Ctrl-C has cleared the text.
-const TEXT_CLEARED: &str = "text cleared; Ctrl-_ restores it";
-
-/// Note after the first Ctrl-C that has nothing to stop or clear.
-const LEAVE_ANNOUNCED: &str = "press Ctrl-C again or Ctrl-D to leave";
-
-/// Note if there is no volume to change.
-const NO_SPEAKER: &str = "no speaker in use: the volume cannot be changed";
-
 /// Handles one key: applies it to the editor, or returns a command for the session.
 ///
-/// Letters always type. On an empty line, Space mutes (push-to-talk with `--vad off`), `?` shows the help and
-/// the arrows scroll.
+/// Keys that are not bound type text. A key that would type text is bound only while nothing is typed.
 pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     if model.info.manual_turns && is_hold_event(key, editor) {
         return handle_hold(now, key, editor);
@@ -48,271 +35,155 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     }
     editor.push_to_talk.other_key(now);
     editor.note = None;
-    if model.info.text_only && key.modifiers == KeyModifiers::CONTROL && letter(key) == Some('c') {
-        return ctrl_c(key, model, editor);
+    // Below the help and the panels, nothing is typed.
+    let is_covered = editor.help || editor.panel.is_some();
+    let action = action(key, model.key_context(), editor, editor.is_empty() || is_covered);
+    if action != Some(Action::Cancel) {
+        editor.ctrl_c.other_key();
     }
-    editor.ctrl_c.other_key();
-    if is_end(key, editor) {
-        return Some(UserCommand::HangUp(EndReason::User));
+    match action {
+        Some(action @ Action::Cancel) => {
+            return perform::perform(action, (now, key.kind), model, editor);
+        }
+        Some(Action::End | Action::Leave) => return Some(UserCommand::HangUp(EndReason::User)),
+        Some(_) | None => {}
+    }
+    if let Some(kind) = action.filter(|_| !is_covered || !types(key)).and_then(panels::kind) {
+        return if key.kind == KeyEventKind::Repeat { None } else { panels::toggle(kind, model, editor) };
     }
     if editor.panel.is_some() {
-        return panel_key(now, key, model, editor);
+        return match action.filter(|action| works_in_panels(*action) && !types(key)) {
+            Some(action) => perform::perform(action, (now, key.kind), model, editor),
+            None => panels::key(key, model, editor),
+        };
     }
-    if let Some(kind) = panels::kind(key, model) {
-        return panels::open(kind, model, editor);
+    if editor.help {
+        let chosen = help::key(key, action, model, editor)?;
+        return perform::perform(chosen, (now, key.kind), model, editor);
     }
-    if model.info.captions {
-        return captions::command(key, model, editor);
-    }
-    if editor.history.query().is_some() && search_key(key, editor) {
+    if editor.history.query().is_some() && search_key(key, action, editor) {
         return None;
     }
-    let command = typing_key(now, key, model, editor);
+    let command = match action {
+        Some(action) => perform::perform(action, (now, key.kind), model, editor),
+        None => {
+            type_key(now, key, model, editor);
+            None
+        }
+    };
     offer_commands(model, editor);
     command
 }
 
-/// Handles a key while a panel is shown. Muting, redrawing and suspending work as always.
-fn panel_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    if key.modifiers == KeyModifiers::CONTROL {
-        return match letter(key) {
-            Some('t' | 'l' | 'z') => control_key(key, model, editor),
-            Some(_) | None => None,
-        };
-    }
-    match panels::effect(key, model, editor) {
-        PanelEffect::None => {}
-        PanelEffect::Close => editor.panel = None,
-        PanelEffect::Open(kind) => return panels::open(kind, model, editor),
-        PanelEffect::Send(commands) => editor.queued.extend(commands),
-        PanelEffect::SendAndClose(commands) => {
-            editor.panel = None;
-            editor.queued.extend(commands);
-        }
-        PanelEffect::ShowEvent(number) => editor.to_show_event = Some(number),
-        PanelEffect::Press(code, modifiers) => {
-            editor.panel = None;
-            return command(now, &KeyEvent::new(code, modifiers), model, editor);
-        }
-        PanelEffect::Compose(text) => {
-            editor.panel = None;
-            editor.area.set(&text);
-        }
-        PanelEffect::Submit(text) => {
-            editor.panel = None;
-            return submit::run(&text, model, editor);
-        }
-    }
-    None
+/// Returns whether a key types a character.
+fn types(key: &KeyEvent) -> bool {
+    let is_typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    is_typed && matches!(key.code, KeyCode::Char(_))
 }
 
-fn typing_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    // Windows reports AltGr, which types many letters, as Control and Alt together.
-    if control && !key.modifiers.contains(KeyModifiers::ALT) {
-        return control_key(key, model, editor);
-    }
-    let is_space = key.code == KeyCode::Char(' ') && key.modifiers.is_empty() && editor.is_empty();
-    match (is_space && !model.info.text_only, model.info.manual_turns) {
-        (true, true) => editor.push_to_talk.press(now),
-        (true, false) => Some(UserCommand::SetMuted(!model.muted)),
-        (false, _) => plain_key(now, key, model, editor),
-    }
+/// Returns whether an action takes place while a panel is shown.
+fn works_in_panels(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Mute
+            | Action::VolumeUp
+            | Action::VolumeDown
+            | Action::Help
+            | Action::Redraw
+            | Action::Suspend
+    )
+}
+
+/// Returns what a key does.
+fn action(key: &KeyEvent, context: KeyContext, editor: &Editor, is_empty: bool) -> Option<Action> {
+    editor.keys.action(chord::of(key)?, context, is_empty)
 }
 
 /// Returns whether a key may lend the terminal to another program, which must be the only one to read keys then.
-pub fn lends_terminal(key: &KeyEvent) -> bool {
-    key.modifiers == KeyModifiers::CONTROL && letter(key) == Some('o')
+pub fn lends_terminal(key: &KeyEvent, keys: &KeyBindings) -> bool {
+    chord::of(key).is_some_and(|chord| keys.of(Action::EditText).contains(&chord))
 }
 
 /// Handles timeouts.
 pub fn tick(now: Duration, editor: &mut Editor) -> Option<UserCommand> {
     let command = editor.push_to_talk.tick(now);
     if command.is_some() {
-        editor.note = Some(HOLD_ENDED.to_owned());
+        editor.note = Some(editor.notes().hold_ended.to_owned());
     }
     command
 }
 
-/// Returns whether the key event is a release, or belongs to a held Space.
+/// Returns whether the key event is a release, or belongs to a held key that talks.
 fn is_hold_event(key: &KeyEvent, editor: &Editor) -> bool {
-    let is_space = key.code == KeyCode::Char(' ');
+    let is_talk = is_talk_key(key, editor);
     match key.kind {
         KeyEventKind::Release => true,
-        KeyEventKind::Repeat => is_space && (editor.is_empty() || editor.push_to_talk.is_held()),
-        KeyEventKind::Press => is_space && editor.push_to_talk.is_held(),
+        KeyEventKind::Repeat => {
+            let is_bound =
+                action(key, KeyContext::ManualCall, editor, editor.is_empty()) == Some(Action::Talk);
+            is_talk && (is_bound || editor.push_to_talk.is_held())
+        }
+        KeyEventKind::Press => is_talk && editor.push_to_talk.is_held(),
     }
+}
+
+fn is_talk_key(key: &KeyEvent, editor: &Editor) -> bool {
+    chord::of(key).is_some_and(|chord| editor.keys.of(Action::Talk).contains(&chord))
 }
 
 fn handle_hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
-    match (key.code, key.kind) {
-        (KeyCode::Char(' '), KeyEventKind::Release) => editor.push_to_talk.release(),
-        (_, KeyEventKind::Release) => {
+    match key.kind {
+        KeyEventKind::Release if is_talk_key(key, editor) => editor.push_to_talk.release(),
+        KeyEventKind::Release => {
             editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
             None
         }
-        (_, KeyEventKind::Press | KeyEventKind::Repeat) => editor.push_to_talk.repeat(now),
+        KeyEventKind::Press | KeyEventKind::Repeat => editor.push_to_talk.repeat(now),
     }
 }
 
-fn is_end(key: &KeyEvent, editor: &Editor) -> bool {
-    key.modifiers == KeyModifiers::CONTROL
-        && match (letter(key), editor.is_empty() || editor.panel.is_some()) {
-            (Some('c' | 'q'), _) | (Some('d'), true) => true,
-            (Some(_) | None, _) => false,
-        }
-}
-
-/// Handles Ctrl-C in a text chat.
-fn ctrl_c(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    if key.kind == KeyEventKind::Repeat {
-        return None;
-    }
-    editor.panel = None;
-    if editor.history.query().is_some() {
-        editor.cancel_recall();
-        return None;
-    }
-    let is_answering = match model.turn {
-        TurnState::Thinking | TurnState::Assistant => true,
-        TurnState::Listening | TurnState::User => false,
-    };
-    match editor.ctrl_c.press(is_answering, !editor.is_empty()) {
-        CtrlCAction::StopAnswer => Some(UserCommand::Interrupt),
-        CtrlCAction::ClearText => {
-            editor.area.set("");
-            editor.note = Some(TEXT_CLEARED.to_owned());
-            None
-        }
-        CtrlCAction::Announce => {
-            editor.note = Some(LEAVE_ANNOUNCED.to_owned());
-            // The answer may have begun since the model was drawn.
-            Some(UserCommand::Interrupt)
-        }
-        CtrlCAction::Leave => Some(UserCommand::HangUp(EndReason::User)),
-    }
-}
-
-/// Terminals report a letter with Control in either case.
-fn letter(key: &KeyEvent) -> Option<char> {
-    key.code.as_char().map(|character| character.to_ascii_lowercase())
-}
-
+/// Handles a key that is not bound: it types, moves the cursor, or scrolls.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn control_key(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+fn type_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) {
     let selection = selection(key);
+    // Windows reports AltGr, which types many letters, as Control and Alt together.
+    let is_control =
+        key.modifiers.contains(KeyModifiers::CONTROL) && !key.modifiers.contains(KeyModifiers::ALT);
+    let alt = key.modifiers == KeyModifiers::ALT;
     match key.code {
-        KeyCode::Char(_) => return control_letter(key, model, editor),
-        KeyCode::Left => drop(editor.area.move_cursor(Motion::WordLeft, selection)),
-        KeyCode::Right => drop(editor.area.move_cursor(Motion::WordRight, selection)),
-        KeyCode::Backspace => editor.area.kill(Motion::WordLeft),
-        KeyCode::Delete => editor.area.kill(Motion::WordRight),
+        code if model.info.captions => scroll_captions(code, editor),
+        KeyCode::Char(_) if is_control => {}
+        KeyCode::Char(character) => {
+            let character = apply_caps_lock(character, key.state);
+            editor.insert(character.encode_utf8(&mut [0; 4]));
+        }
+        KeyCode::Left if is_control => drop(editor.area.move_cursor(Motion::WordLeft, selection)),
+        KeyCode::Right if is_control => drop(editor.area.move_cursor(Motion::WordRight, selection)),
+        KeyCode::Backspace if is_control || alt => editor.area.kill(Motion::WordLeft),
+        KeyCode::Delete if is_control => editor.area.kill(Motion::WordRight),
+        KeyCode::Backspace => editor.area.delete(Motion::Left),
+        KeyCode::Delete => editor.area.delete(Motion::Right),
+        KeyCode::Up | KeyCode::Down | KeyCode::Home | KeyCode::End if is_control || alt => {}
+        code if is_wheel(now, code, selection, editor) => {}
+        code if editor.is_empty() => scroll(code, editor),
+        code => move_cursor(code, selection, editor),
+    }
+}
+
+/// Scrolls captions, which have no text to edit.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn scroll_captions(code: KeyCode, editor: &mut Editor) {
+    match code {
+        KeyCode::Up => editor.scroll = editor.scroll.saturating_add(1),
+        KeyCode::Down => editor.scroll = editor.scroll.saturating_sub(1),
         KeyCode::Home => editor.scroll = usize::MAX,
         KeyCode::End => editor.scroll = 0,
         _ => {}
     }
-    None
-}
-
-fn control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    match letter(key) {
-        // Auto-repeat of a held key must not toggle again.
-        Some('t') if key.kind == KeyEventKind::Repeat || model.info.text_only => {}
-        Some('t') => {
-            // The session ends the turn with the mute.
-            editor.push_to_talk.cancel();
-            return Some(UserCommand::SetMuted(!model.muted));
-        }
-        Some('o') => editor.edit_externally = key.kind != KeyEventKind::Repeat,
-        Some('r') => editor.search_older(),
-        Some('l') => editor.repaint = true,
-        Some('z') => {
-            editor.suspend = true;
-            return editor.push_to_talk.cancel();
-        }
-        Some('u') => editor.area.kill(Motion::LineStart),
-        Some('k') => editor.area.kill(Motion::LineEnd),
-        Some('y') => editor.area.yank(),
-        // Terminals send the same byte for Control with `_`, `/` and `7`.
-        Some('_' | '/' | '7') => drop(editor.area.undo()),
-        Some('p') => drop(editor.older()),
-        Some('n') => drop(editor.newer()),
-        Some('x') => drop(editor.area.unfold()),
-        // Many terminals send Control-H for Control-Backspace.
-        Some('w' | 'h') => editor.area.kill(Motion::WordLeft),
-        Some('a') => drop(editor.area.move_cursor(Motion::LineStart, Selection::Drop)),
-        Some('e') => drop(editor.area.move_cursor(Motion::LineEnd, Selection::Drop)),
-        Some('b') => drop(editor.area.move_cursor(Motion::Left, Selection::Drop)),
-        Some('f') => drop(editor.area.move_cursor(Motion::Right, Selection::Drop)),
-        Some('d') => editor.area.delete(Motion::Right),
-        // Control-J is the newline itself, for terminals that do not report Shift-Enter.
-        Some('j') => editor.insert("\n"),
-        Some(_) | None => {}
-    }
-    None
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn plain_key(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    let is_newline = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
-    let alt = key.modifiers == KeyModifiers::ALT;
-    match key.code {
-        KeyCode::Enter if is_newline => editor.insert("\n"),
-        KeyCode::Enter if editor.area.continues() => {
-            editor.area.delete(Motion::Left);
-            editor.insert("\n");
-        }
-        KeyCode::Enter => return submit::submit(model, editor),
-        KeyCode::Char(character) if alt && alt_letter(character, editor) => {}
-        KeyCode::Esc => {
-            editor.find = None;
-            return Some(UserCommand::Interrupt);
-        }
-        KeyCode::PageUp => editor.scroll = editor.scroll.saturating_add(editor.page.max(2) - 1),
-        KeyCode::PageDown => editor.scroll = editor.scroll.saturating_sub(editor.page.max(2) - 1),
-        KeyCode::Backspace if alt => editor.area.kill(Motion::WordLeft),
-        KeyCode::Backspace => editor.area.delete(Motion::Left),
-        KeyCode::Delete => editor.area.delete(Motion::Right),
-        KeyCode::Tab => submit::complete(model, editor),
-        KeyCode::Char('?') if editor.is_empty() => return panels::open(PanelKind::Help, model, editor),
-        KeyCode::Char(character) => {
-            editor.insert(apply_caps_lock(character, key.state).encode_utf8(&mut [0; 4]));
-        }
-        KeyCode::Up if alt => return change_volume(1, model, editor),
-        KeyCode::Down if alt => return change_volume(-1, model, editor),
-        code if is_wheel(now, code, selection(key), editor) => {}
-        code if editor.is_empty() => scroll(code, editor),
-        code => move_cursor(code, selection(key), editor),
-    }
-    None
-}
-
-/// Does what a letter with Alt means, as in a shell. Returns whether it means anything: on some keyboards Alt
-/// types letters.
-fn alt_letter(character: char, editor: &mut Editor) -> bool {
-    match character {
-        'b' => drop(editor.area.move_cursor(Motion::WordLeft, Selection::Drop)),
-        'f' => drop(editor.area.move_cursor(Motion::WordRight, Selection::Drop)),
-        'd' => editor.area.kill(Motion::WordRight),
-        '_' | '/' => drop(editor.area.redo()),
-        _ => return false,
-    }
-    true
 }
 
 fn selection(key: &KeyEvent) -> Selection {
     if key.modifiers.contains(KeyModifiers::SHIFT) { Selection::Extend } else { Selection::Drop }
-}
-
-/// Makes the speaker louder or softer by steps of 5 %.
-fn change_volume(steps: i32, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    let Some(volume) = model.info.volume else {
-        editor.note = Some(NO_SPEAKER.to_owned());
-        return None;
-    };
-    let volume = volume.stepped(steps);
-    editor.note = Some(wording::volume(volume));
-    Some(UserCommand::SetVolume(volume))
 }
 
 /// Terminals that report keys instead of text report the unshifted letter and Caps Lock separately.
@@ -353,10 +224,10 @@ fn is_wheel(now: Duration, code: KeyCode, selection: Selection, editor: &mut Edi
 
 /// Handles a key while sent texts are searched. Returns whether the key belongs to the search; others end it.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn search_key(key: &KeyEvent, editor: &mut Editor) -> bool {
+fn search_key(key: &KeyEvent, action: Option<Action>, editor: &mut Editor) -> bool {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        KeyCode::Char('r' | 'R') if control => editor.search_older(),
+        _ if action == Some(Action::SearchTexts) => editor.search_older(),
         KeyCode::Char('g' | 'G') if control => editor.cancel_recall(),
         KeyCode::Char(character) if !control => editor.search(|query| query.push(character)),
         KeyCode::Backspace => editor.search(|query| {
@@ -374,7 +245,7 @@ fn search_key(key: &KeyEvent, editor: &mut Editor) -> bool {
 
 /// Lists the commands that begin with the typed text.
 fn offer_commands(model: &Model, editor: &mut Editor) {
-    if editor.note.is_none() && editor.panel.is_none() && editor.area.starts_with('/') {
+    if editor.note.is_none() && !editor.help && editor.panel.is_none() && editor.area.starts_with('/') {
         let offers = slash::offers(&editor.area.text(), submit::context(model));
         editor.note = Some(offers.join("  ")).filter(|offers| !offers.is_empty());
     }
@@ -415,5 +286,9 @@ fn move_cursor(code: KeyCode, selection: Selection, editor: &mut Editor) {
     }
 }
 
+#[cfg(test)]
+mod binding_tests;
+#[cfg(test)]
+mod panel_tests;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,15 @@
 //! Enter and Tab: sends the text, carries out a command, or completes a name.
 
 use crate::session::io::UserCommand;
-use crate::ui::input::editor::Editor;
+use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::input::keys::panels;
-use crate::ui::input::panels::Panel;
-use crate::ui::input::panels::help::HelpPanel;
 use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
 use crate::ui::model::{Model, SpeakerRole};
 use crate::ui::output::copy;
 
 pub(super) fn context(model: &Model) -> SlashContext {
-    SlashContext { has_audio: !model.info.text_only, has_screen: true }
+    SlashContext { has_audio: !model.info.text_only, has_screen: true, language: model.info.language }
 }
 
 /// Sends the text, or carries out the command. A text that is neither stays in the editor.
@@ -35,24 +33,9 @@ pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> 
     }
 }
 
-/// Carries out a command that was not typed.
-pub(super) fn run(text: &str, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    match slash::parse(text, context(model)) {
-        Ok(SubmittedText::Command(command)) => execute(command, model, editor),
-        Ok(SubmittedText::Message(_)) => None,
-        Err(error) => {
-            editor.note = Some(error);
-            None
-        }
-    }
-}
-
 fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match command {
-        SlashCommand::Help => {
-            let help = HelpPanel::of_commands(model, editor.push_to_talk.release_events());
-            editor.panel = Some(Panel::Help(help));
-        }
+        SlashCommand::Help => editor.show_help(HelpPage::Commands),
         SlashCommand::Devices => return panels::open(PanelKind::Devices, model, editor),
         SlashCommand::Settings => return panels::open(PanelKind::Settings, model, editor),
         SlashCommand::Latency => return panels::open(PanelKind::Latency, model, editor),
@@ -66,7 +49,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         SlashCommand::Copy(part) => match copy::text(model, part) {
             Ok(text) => {
                 editor.to_copy = Some(text);
-                editor.note = Some(copy::SENT.to_owned());
+                editor.note = Some(editor.notes().copied.to_owned());
             }
             Err(error) => editor.note = Some(error.to_owned()),
         },

@@ -1,13 +1,12 @@
 //! Promises of the key bindings.
 
 use super::*;
-use crate::audio::api::{DeviceEntry, DeviceState, Direction, Volume};
-use crate::session::io::Notice;
-use crate::ui::input::panels::Panel;
+use crate::audio::api::Volume;
+use crate::session::io::{Notice, TurnState};
 use crate::ui::model::CallInfo;
 
-const NONE: KeyModifiers = KeyModifiers::NONE;
-const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+pub(super) const NONE: KeyModifiers = KeyModifiers::NONE;
+pub(super) const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
 
 fn typed(text: &str) -> Editor {
     let mut editor = Editor::default();
@@ -15,7 +14,7 @@ fn typed(text: &str) -> Editor {
     editor
 }
 
-fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<UserCommand> {
+pub(super) fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<UserCommand> {
     command(Duration::ZERO, &KeyEvent::new(code, modifiers), &Model::default(), editor)
 }
 
@@ -65,7 +64,7 @@ fn alt_up_and_alt_down_change_the_volume_in_steps_within_its_range() {
 fn without_a_speaker_the_volume_keys_say_so() {
     let mut editor = Editor::default();
     assert_eq!(press(KeyCode::Up, KeyModifiers::ALT, &mut editor), None);
-    assert_eq!(editor.note.as_deref(), Some(NO_SPEAKER));
+    assert_eq!(editor.note.as_deref(), Some("no speaker in use: the volume cannot be changed"));
 }
 
 /// Presses a key in a text chat.
@@ -90,8 +89,11 @@ fn ctrl_c_in_a_chat_stops_the_answer_and_keeps_the_conversation() {
     };
     let stop = (Some(UserCommand::Interrupt), "half a question".to_owned(), String::new());
     assert_eq!(ctrl_c(TurnState::Assistant), stop);
-    assert_eq!(ctrl_c(TurnState::Listening), (None, String::new(), TEXT_CLEARED.to_owned()));
-    assert_eq!(ctrl_c(TurnState::Listening).2, LEAVE_ANNOUNCED);
+    assert_eq!(
+        ctrl_c(TurnState::Listening),
+        (None, String::new(), "text cleared; Ctrl-_ restores it".to_owned())
+    );
+    assert_eq!(ctrl_c(TurnState::Listening).2, "press Ctrl-C again or Ctrl-D to leave");
     assert_eq!(ctrl_c(TurnState::Listening).0, Some(UserCommand::HangUp(EndReason::User)));
 }
 
@@ -124,10 +126,13 @@ fn shift_or_alt_with_enter_starts_a_new_line() {
     }
 }
 
-const SPACE: KeyCode = KeyCode::Char(' ');
+pub(super) const SPACE: KeyCode = KeyCode::Char(' ');
 
 /// Returns the commands of keys with manual turns, half a second apart.
-fn manual_turns(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<UserCommand>> {
+pub(super) fn manual_turns(
+    keys: &[(KeyCode, KeyEventKind)],
+    editor: &mut Editor,
+) -> Vec<Option<UserCommand>> {
     let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
     let events = keys.iter().zip(0_u64..).map(|((code, kind), number)| {
         let now = Duration::from_millis(500 * number);
@@ -188,7 +193,7 @@ fn a_stuck_hold_ends_the_turn_with_a_note() {
     editor.push_to_talk.press(Duration::ZERO);
     assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
     assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(UserCommand::EndTurn));
-    assert_eq!(editor.note.as_deref(), Some(HOLD_ENDED));
+    assert_eq!(editor.note.as_deref(), Some("turn ended: no key-repeat received"));
 }
 
 #[test]
@@ -212,87 +217,41 @@ fn caps_lock_applies_to_letters() {
 fn a_question_mark_is_help_only_on_an_empty_line() {
     let mut editor = Editor::default();
     press(KeyCode::Char('?'), KeyModifiers::SHIFT, &mut editor);
-    assert_eq!(shown(&editor), Some(PanelKind::Help));
+    assert!(editor.help);
     let mut editor = typed("why");
     press(KeyCode::Char('?'), NONE, &mut editor);
-    assert_eq!((shown(&editor), editor.area.text().as_str()), (None, "why?"));
-}
-
-fn shown(editor: &Editor) -> Option<PanelKind> {
-    editor.panel.as_ref().map(Panel::kind)
+    assert_eq!((editor.help, editor.area.text().as_str()), (false, "why?"));
 }
 
 #[test]
-fn one_panel_is_shown_and_esc_or_its_own_key_closes_it() {
-    let mut editor = typed("half a");
-    let mut previous = None;
-    for number in 1..=5 {
-        let code = KeyCode::F(number);
-        press(code, NONE, &mut editor);
-        let kind = PanelKind::of_function_key(number);
-        assert!(kind.is_some() && shown(&editor) == kind && kind != previous);
-        previous = kind;
-        press(code, NONE, &mut editor);
-        assert_eq!(shown(&editor), None);
-        press(code, NONE, &mut editor);
-        assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None, "the answer is not stopped");
-        assert_eq!(shown(&editor), None);
-        press(code, NONE, &mut editor);
-    }
-    assert_eq!(editor.area.text(), "half a");
-}
-
-#[test]
-fn a_panel_takes_letters_but_neither_muting_nor_the_end() {
-    let mut editor = typed("half a");
+fn the_help_is_filtered_started_from_and_closed() {
+    let mut editor = typed("");
     press(KeyCode::F(1), NONE, &mut editor);
-    press(KeyCode::Char('x'), NONE, &mut editor);
-    assert_eq!(press(KeyCode::Char('t'), CONTROL, &mut editor), Some(UserCommand::SetMuted(true)));
-    assert_eq!(press(KeyCode::Char('w'), CONTROL, &mut editor), None);
-    assert_eq!((shown(&editor), editor.area.text().as_str()), (Some(PanelKind::Help), "half a"));
+    for character in "redraw".chars() {
+        assert_eq!(press(KeyCode::Char(character), NONE, &mut editor), None);
+    }
+    assert_eq!((editor.help, editor.help_filter.as_str()), (true, "redraw"));
+    assert_eq!(press(KeyCode::Enter, NONE, &mut editor), None);
+    assert!(!editor.help && editor.repaint && editor.is_empty());
+    for close in [KeyCode::Esc, KeyCode::F(1), KeyCode::Char('?')] {
+        press(KeyCode::F(1), NONE, &mut editor);
+        assert!(editor.help && editor.help_filter.is_empty());
+        assert_eq!(press(close, NONE, &mut editor), None);
+        assert!(!editor.help && editor.is_empty(), "{close:?}");
+    }
+    editor.help = true;
     assert_eq!(press(KeyCode::Char('c'), CONTROL, &mut editor), Some(UserCommand::HangUp(EndReason::User)));
 }
 
 #[test]
-fn the_help_runs_a_key_and_a_command() {
-    let mut editor = Editor::default();
-    let mut run = |filter: &str| {
-        press(KeyCode::F(1), NONE, &mut editor);
-        filter.chars().for_each(|character| drop(press(KeyCode::Char(character), NONE, &mut editor)));
-        let command = press(KeyCode::Enter, NONE, &mut editor);
-        (command, shown(&editor), editor.area.text())
-    };
-    assert_eq!(run("ctrl-t").0, Some(UserCommand::SetMuted(true)));
-    assert_eq!(
-        run("choose the microphone"),
-        (Some(UserCommand::ListDevices), Some(PanelKind::Devices), String::new())
-    );
-    assert_eq!(run("/retry").0, Some(UserCommand::Retry));
-    assert_eq!(run("/voice").2, "/voice ");
-}
-
-#[test]
-fn the_devices_panel_plays_a_tone_and_lists_again_after_a_change() {
-    let (mut editor, mut model) = (Editor::default(), Model::default());
-    for code in [KeyCode::F(2), KeyCode::Char('t')] {
-        command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, &mut editor);
+fn a_command_of_the_help_is_typed() {
+    let mut editor = typed("/help");
+    press(KeyCode::Enter, NONE, &mut editor);
+    for character in "start a new".chars() {
+        press(KeyCode::Char(character), NONE, &mut editor);
     }
-    assert_eq!(editor.queued, [UserCommand::TestTone]);
-    assert_eq!(panels::refresh(&model, &mut editor), None);
-    model.apply(Duration::ZERO, &Notice::Device(Direction::Input, DeviceState::Changed("usb".to_owned())));
-    assert_eq!(panels::refresh(&model, &mut editor), Some(UserCommand::ListDevices));
-    assert_eq!(panels::refresh(&model, &mut editor), None);
-}
-
-#[test]
-fn esc_in_the_settings_sends_what_restores_them() {
-    let model = Model::new(CallInfo { volume: Some(Volume::clamped(40)), ..CallInfo::default() });
-    let mut editor = Editor::default();
-    for code in [KeyCode::F(3), KeyCode::Down, KeyCode::Right, KeyCode::Esc] {
-        command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, &mut editor);
-    }
-    let volume = |percent| UserCommand::SetVolume(Volume::clamped(percent));
-    assert_eq!((editor.queued.as_slice(), shown(&editor)), (&[volume(45), volume(40)][..], None));
+    press(KeyCode::Enter, NONE, &mut editor);
+    assert_eq!((editor.help, editor.area.text().as_str()), (false, "/clear "));
 }
 
 #[test]
@@ -300,40 +259,6 @@ fn alt_gr_types_letters() {
     let mut editor = Editor::default();
     assert_eq!(press(KeyCode::Char('@'), CONTROL | KeyModifiers::ALT, &mut editor), None);
     assert_eq!(editor.area.text(), "@");
-}
-
-#[test]
-fn choosing_a_device_keeps_the_typed_text() {
-    let mut model = Model::default();
-    let entry = |direction, name: &str| DeviceEntry {
-        direction,
-        id: name.to_owned(),
-        name: name.to_owned(),
-        host: String::new(),
-        rate: None,
-        is_default: false,
-        in_use: false,
-    };
-    let entries = vec![entry(Direction::Input, "usb"), entry(Direction::Output, "headset")];
-    model.apply(std::time::Duration::ZERO, &Notice::Devices(entries));
-    let press =
-        |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
-    for (keys, expected) in [
-        (vec![], Some((Direction::Input, None))),
-        (vec![KeyCode::Char('x'), KeyCode::Down], Some((Direction::Input, Some("usb")))),
-        (vec![KeyCode::Down; 9], Some((Direction::Output, Some("headset")))),
-        (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
-    ] {
-        let mut editor = typed("half a");
-        assert_eq!(press(KeyCode::F(2), &mut editor), Some(UserCommand::ListDevices));
-        keys.iter().for_each(|code| assert_eq!(press(*code, &mut editor), None));
-        if let Some((side, id)) = expected {
-            press(KeyCode::Enter, &mut editor);
-            let used = UserCommand::UseDevice(side, id.map(str::to_owned));
-            assert_eq!((editor.queued.as_slice(), shown(&editor)), (&[used][..], Some(PanelKind::Devices)));
-        }
-        assert_eq!(editor.area.text(), "half a");
-    }
 }
 
 #[test]

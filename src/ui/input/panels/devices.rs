@@ -18,7 +18,8 @@ pub struct DevicesPanel {
 impl DevicesPanel {
     /// Handles a key. Enter uses a device and keeps the panel, so that its level can be seen.
     pub fn key(&mut self, key: PanelKey, model: &Model) -> PanelEffect {
-        let rows = model.devices.as_deref().map(devices::rows).unwrap_or_default();
+        let rows = model.devices.as_deref();
+        let rows = rows.map(|entries| devices::rows(model.strings(), entries)).unwrap_or_default();
         if self.list.step(key, rows.len()) {
             return PanelEffect::None;
         }

@@ -5,6 +5,7 @@ use crate::ui::event_log::{EventLog, WireEvent};
 use crate::ui::input::panels::key::{PanelEffect, PanelKey};
 use crate::ui::input::panels::list::ListPosition;
 use crate::ui::text::json;
+use crate::ui::text::language::strings::PanelStrings;
 use crate::ui::text::sanitize::displayable;
 
 /// The panel with protocol events, the newest last.
@@ -33,14 +34,18 @@ pub struct EventDetail {
 
 impl EventDetail {
     /// Returns the JSON of an event as indented lines of a number of columns; `redact` removes keys.
-    pub fn of(event: &WireEvent, columns: usize, redact: impl Fn(&str) -> String) -> Self {
+    pub fn of(
+        event: &WireEvent,
+        (columns, words): (usize, &PanelStrings),
+        redact: impl Fn(&str) -> String,
+    ) -> Self {
         let text = match &event.json {
             Some(json) => {
                 let json = redact(json);
                 let value = serde_json::from_str::<serde_json::Value>(&json);
                 value.map_or_else(|_| json.clone(), |value| json::pretty(&value))
             }
-            None => format!("{} bytes, not kept", event.bytes),
+            None => (words.not_kept)(event.bytes),
         };
         let text = displayable(&text);
         let rows = text.lines().flat_map(|line| fold(line, columns).into_iter().map(|range| &line[range]));

@@ -3,7 +3,6 @@
 pub mod key;
 pub mod kind;
 pub mod list;
-pub mod help;
 pub mod devices;
 pub mod settings;
 pub mod latency;
@@ -11,7 +10,6 @@ pub mod events;
 
 use crate::ui::input::panels::devices::DevicesPanel;
 use crate::ui::input::panels::events::EventsPanel;
-use crate::ui::input::panels::help::HelpPanel;
 use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::panels::latency::LatencyPanel;
 use crate::ui::input::panels::settings::SettingsPanel;
@@ -19,8 +17,6 @@ use crate::ui::input::panels::settings::SettingsPanel;
 /// A panel that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Panel {
-    /// Keys and commands.
-    Help(HelpPanel),
     /// Microphones and speakers.
     Devices(DevicesPanel),
     /// Settings that can be changed during a call.
@@ -35,7 +31,6 @@ impl Panel {
     /// Returns the kind.
     pub fn kind(&self) -> PanelKind {
         match self {
-            Self::Help(_) => PanelKind::Help,
             Self::Devices(_) => PanelKind::Devices,
             Self::Settings(_) => PanelKind::Settings,
             Self::Latency(_) => PanelKind::Latency,

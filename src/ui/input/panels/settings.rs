@@ -1,10 +1,10 @@
 //! Key handler of the settings panel: each row is a front end for a command.
 
-use crate::protocol::settings::KNOWN_VOICES;
-use crate::session::io::{Preference, UserCommand};
+use crate::session::io::setting::Preference;
+use crate::session::io::{KNOWN_VOICES, Ready, UserCommand};
 use crate::ui::input::panels::key::{PanelEffect, PanelKey};
 use crate::ui::input::panels::list::ListPosition;
-use crate::ui::input::slash::{THEMES, VAD_PRESETS};
+use crate::ui::input::slash::{LANGUAGES, THEMES, VAD_PRESETS};
 use crate::ui::model::Model;
 use crate::ui::text::sanitize::one_line;
 
@@ -40,6 +40,8 @@ pub enum SettingKind {
     VadPreset,
     /// Colors.
     Theme,
+    /// Language of the interface.
+    Language,
 }
 
 /// When a change of a setting applies.
@@ -65,14 +67,16 @@ impl SettingKind {
         if !model.info.text_only {
             all.push(Self::VadPreset);
         }
-        all.push(Self::Theme);
+        all.extend([Self::Theme, Self::Language]);
         all
     }
 
     /// Returns when a change applies.
     pub fn time(self) -> SettingTime {
         match self {
-            Self::Volume | Self::Speed | Self::Instructions | Self::Theme => SettingTime::Now,
+            Self::Volume | Self::Speed | Self::Instructions | Self::Theme | Self::Language => {
+                SettingTime::Now
+            }
             Self::VadPreset => SettingTime::NextCall,
             Self::Voice | Self::Model => SettingTime::NewSession,
         }
@@ -87,7 +91,7 @@ impl SettingsPanel {
 
     /// Returns the value of a setting, displayable; empty if the endpoint chooses it.
     pub fn value(&self, kind: SettingKind, model: &Model) -> String {
-        let ready = |part: fn(&crate::session::io::Ready) -> Option<&String>| {
+        let ready = |part: fn(&Ready) -> Option<&String>| {
             model.ready.as_ref().and_then(part).map(|text| one_line(text)).unwrap_or_default()
         };
         let settings = &model.info.settings;
@@ -101,6 +105,7 @@ impl SettingsPanel {
             SettingKind::Instructions => one_line(&settings.instructions),
             SettingKind::VadPreset => settings.vad_preset.clone(),
             SettingKind::Theme => settings.theme.clone(),
+            SettingKind::Language => model.info.language.code().to_owned(),
         }
     }
 
@@ -139,6 +144,9 @@ impl SettingsPanel {
                 (speed(changed), speed(percent))
             }
             SettingKind::Theme => preference(Preference::Theme, THEMES, &settings.theme, step),
+            SettingKind::Language => {
+                preference(Preference::Language, LANGUAGES, model.info.language.code(), step)
+            }
             SettingKind::VadPreset => {
                 preference(Preference::VadPreset, VAD_PRESETS, &settings.vad_preset, step)
             }
@@ -157,7 +165,9 @@ impl SettingsPanel {
 
     fn enter(&mut self, kind: SettingKind, model: &Model) -> PanelEffect {
         match kind {
-            SettingKind::Theme | SettingKind::VadPreset => self.change(kind, 1, model),
+            SettingKind::Theme | SettingKind::VadPreset | SettingKind::Language => {
+                self.change(kind, 1, model)
+            }
             SettingKind::Volume => PanelEffect::Compose("/volume ".to_owned()),
             SettingKind::Speed => PanelEffect::Compose("/speed ".to_owned()),
             SettingKind::Instructions => {
@@ -203,7 +213,8 @@ mod tests {
 
     use super::*;
     use crate::audio::api::Volume;
-    use crate::session::io::{Notice, SettingChange};
+    use crate::session::io::Notice;
+    use crate::session::io::setting::SettingChange;
     use crate::ui::model::CallInfo;
 
     fn press(panel: &mut SettingsPanel, model: &mut Model, kind: SettingKind, key: PanelKey) -> PanelEffect {
@@ -237,15 +248,23 @@ mod tests {
             (SettingKind::Speed, PanelKey::Left),
             (SettingKind::Theme, PanelKey::Enter),
             (SettingKind::VadPreset, PanelKey::Right),
+            (SettingKind::Language, PanelKey::Right),
         ] {
             press(&mut panel, &mut model, kind, key);
         }
-        let values = [SettingKind::Volume, SettingKind::Speed, SettingKind::Theme, SettingKind::VadPreset];
+        let values = [
+            SettingKind::Volume,
+            SettingKind::Speed,
+            SettingKind::Theme,
+            SettingKind::VadPreset,
+            SettingKind::Language,
+        ];
         let values = values.map(|kind| panel.value(kind, &model));
-        assert_eq!(values, ["50 %", "95 %", "dark", "noisy"]);
+        assert_eq!(values, ["50 %", "95 %", "dark", "noisy", "zh-TW"]);
         let undone = panel.key(PanelKey::Esc, &model);
         let prefer = |kind, value: &str| UserCommand::Prefer(kind, value.to_owned());
         let expected = vec![
+            prefer(Preference::Language, "en"),
             prefer(Preference::VadPreset, "office"),
             prefer(Preference::Theme, "auto"),
             UserCommand::ChangeSpeed(100),
@@ -277,8 +296,13 @@ mod tests {
     fn a_chat_has_no_settings_of_audio() {
         let model = Model::new(CallInfo { text_only: true, ..CallInfo::default() });
         let kinds = SettingKind::all(&model);
-        let expected =
-            [SettingKind::Voice, SettingKind::Instructions, SettingKind::Model, SettingKind::Theme];
+        let expected = [
+            SettingKind::Voice,
+            SettingKind::Instructions,
+            SettingKind::Model,
+            SettingKind::Theme,
+            SettingKind::Language,
+        ];
         assert_eq!(kinds, expected);
     }
 }

@@ -11,6 +11,8 @@ use crate::session::io::{
     ConnectionState, EndReason, Failure, Limit, Notice, Ready, Removal, TurnState, UsageReport,
 };
 use crate::ui::text::devices;
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::sanitize;
 use crate::ui::text::wording;
 
@@ -20,6 +22,13 @@ use crate::ui::text::wording;
 pub(super) enum LineText {
     Added { delta: String },
     Whole { text: String },
+}
+
+/// A token of a caption.
+#[derive(Serialize)]
+pub(super) struct TokenProbability {
+    pub(super) token: String,
+    pub(super) logprob: f64,
 }
 
 /// Fields after `type` and `at_ms`; `null` if unknown.
@@ -47,6 +56,8 @@ pub(super) enum JsonBody {
         #[serde(flatten)]
         text: LineText,
         r#final: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        logprobs: Vec<TokenProbability>,
     },
     Assistant {
         item_id: String,
@@ -199,10 +210,10 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Removed(Removal::Everything) => JsonBody::Removed { item_id: None },
         Notice::User(_) | Notice::Assistant(_) | Notice::SpeakNow => JsonBody::Nothing {},
         Notice::Device(side, state) => JsonBody::Device {
-            device: devices::side(*side),
+            device: devices::side(english(), *side),
             state: devices::word(state),
             name: clean(devices::name(state)),
-            message: devices::state(*side, state).1,
+            message: devices::state(english(), *side, state).1,
         },
         Notice::Mark(mark) => JsonBody::Mark {
             number: mark.number,
@@ -216,15 +227,22 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Error { code, message } => {
             JsonBody::Error { code: clean(code.as_deref()), message: sanitized(message) }
         }
-        Notice::Setting(change) => JsonBody::Message { message: wording::setting(change) },
+        Notice::Setting(change) => {
+            JsonBody::Message { message: wording::setting(UiLanguage::English.strings(), change) }
+        }
         Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
         Notice::End(reason) => end(reason, delays),
     }
 }
 
+/// JSON is in English, so that programs can read it.
+fn english() -> &'static Strings {
+    UiLanguage::English.strings()
+}
+
 fn choice(entry: &DeviceEntry) -> DeviceChoice {
     DeviceChoice {
-        device: devices::side(entry.direction),
+        device: devices::side(english(), entry.direction),
         id: sanitized(&entry.id),
         name: sanitized(&entry.name),
         default: entry.is_default,

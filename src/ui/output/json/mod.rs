@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::session::io::Notice;
 use crate::session::io::delay::Delays;
-use crate::ui::output::json::body::{JsonBody, LineText, body, clean, kind, sanitized};
+use crate::session::io::{Notice, UserUtterance};
+use crate::ui::output::json::body::{JsonBody, LineText, TokenProbability, body, clean, kind, sanitized};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::json;
 
@@ -84,6 +84,7 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
                 item_id: sanitized(&line.item_id),
                 text: self.progress(&line.item_id, &line.text, line.is_final),
                 r#final: line.is_final,
+                logprobs: probabilities(line),
             },
             Notice::Assistant(line) => JsonBody::Assistant {
                 item_id: sanitized(&line.item_id),
@@ -117,6 +118,12 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
         self.writer.write_all(json::line(&record)?.as_bytes())?;
         self.writer.flush()
     }
+}
+
+/// Returns the tokens of a final caption.
+fn probabilities(line: &UserUtterance) -> Vec<TokenProbability> {
+    let tokens = line.spoken.iter().filter(|_| line.is_final).flat_map(|spoken| &spoken.logprobs);
+    tokens.map(|token| TokenProbability { token: sanitized(&token.token), logprob: token.logprob }).collect()
 }
 
 #[derive(Serialize)]

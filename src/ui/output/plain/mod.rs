@@ -14,13 +14,12 @@ use crate::session::io::{
 use crate::ui::model::CallInfo;
 use crate::ui::output::presenter::{AnswerWriter, NoticeWriter};
 use crate::ui::text::devices::{self, NoticeSeverity};
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::{ConversationStrings, Strings};
 use crate::ui::text::sanitize::{Sanitizer, one_line, sanitize};
 use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
-
-/// Replaces "speak now" if the turn has not begun.
-const NOT_YOUR_TURN: &str = "microphone ready: nothing is sent before you begin your turn";
 
 /// Limit of notices that wait for the end of an answer's line.
 const MAX_PENDING: usize = 64;
@@ -38,10 +37,10 @@ pub enum PlainStyle {
 
 impl PlainStyle {
     /// Returns what ends at the end.
-    fn subject(self) -> &'static str {
+    fn subject(self, strings: &Strings) -> &'static str {
         match self {
-            Self::Talk | Self::Transcribe => wording::CALL,
-            Self::Chat => wording::CONVERSATION,
+            Self::Talk | Self::Transcribe => strings.end.call,
+            Self::Chat => strings.end.conversation,
         }
     }
 }
@@ -52,6 +51,7 @@ impl PlainStyle {
 #[derive(Debug)]
 pub struct PlainLines<W, S> {
     style: PlainStyle,
+    strings: &'static Strings,
     data: W,
     status: S,
     /// Answer being written, in chat.
@@ -109,9 +109,9 @@ impl UncaptionedTurns {
     }
 
     /// Removes an item and returns its label, which says whether its answer was written first.
-    fn take_label(&mut self, item_id: &str) -> &'static str {
+    fn take_label(&mut self, item_id: &str, words: &ConversationStrings) -> &'static str {
         self.awaited.retain(|awaited| awaited != item_id);
-        if self.late.remove(item_id) { "You (earlier)" } else { "You" }
+        if self.late.remove(item_id) { words.you_earlier } else { words.you }
     }
 }
 
@@ -165,6 +165,7 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
         Self {
             style,
+            strings: UiLanguage::English.strings(),
             data,
             status,
             open: None,
@@ -183,7 +184,8 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
 
     /// Sets the facts known before the call.
     pub fn with_info(self, info: &CallInfo) -> Self {
-        Self { manual_turn: info.manual_turns.then_some(TurnState::Listening), ..self }
+        let manual_turn = info.manual_turns.then_some(TurnState::Listening);
+        Self { manual_turn, strings: info.language.strings(), ..self }
     }
 
     /// Sets a line that is written above all others once the session is ready.
@@ -220,6 +222,11 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
         self.open.as_ref().is_some_and(OpenAnswer::is_within_line)
     }
 
+    /// Returns a text with the name of its speaker.
+    fn labelled(&self, speaker: &str, text: &str) -> String {
+        (self.strings.conversation.labelled)(speaker) + text
+    }
+
     fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.data, "{text}")?;
         self.data.flush()
@@ -230,13 +237,14 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
             self.captions.add(&line.item_id);
             return Ok(());
         }
-        let speaker = self.captions.take_label(&line.item_id);
+        let speaker = self.captions.take_label(&line.item_id, &self.strings.conversation);
         if line.text.trim().is_empty() {
             return Ok(());
         }
         match self.style {
             PlainStyle::Talk if self.written.insert(line.item_id.clone()) => {
-                self.line(&format!("{speaker}: {}", paragraphs(&line.text)))
+                let text = self.labelled(speaker, &paragraphs(&line.text));
+                self.line(&text)
             }
             PlainStyle::Transcribe if self.written.insert(line.item_id.clone()) => {
                 for part in spoken_parts(line) {
@@ -272,7 +280,9 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
             return Ok(());
         }
         self.captions.answer_written(&line.item_id);
-        self.line(&format!("Assistant: {}", spoken_text(line)))
+        let words = &self.strings.conversation;
+        let text = self.labelled(words.assistant, &spoken_text(line, words));
+        self.line(&text)
     }
 
     /// Writes the answer that the end of the call cut off.
@@ -281,7 +291,11 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
         let Some(line) = self.unfinished.take() else { return Ok(()) };
         match paragraphs(&line.text) {
             text if text.is_empty() => Ok(()),
-            text => self.line(&format!("Assistant: {text} (unfinished)")),
+            text => {
+                let words = &self.strings.conversation;
+                let text = self.labelled(words.assistant, &format!("{text} {}", words.unfinished));
+                self.line(&text)
+            }
         }
     }
 
@@ -300,7 +314,7 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
         if line.is_final {
             self.close()?;
             if line.interrupted {
-                self.status_line("(answer interrupted)");
+                self.status_line(self.strings.conversation.answer_interrupted);
             }
         }
         Ok(())
@@ -329,44 +343,45 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
 
     fn turn(&mut self, turn: TurnState) {
         let text = match &mut self.manual_turn {
-            None => wording::turn(turn),
+            None => wording::turn(self.strings, turn),
             Some(last) => {
                 *last = turn;
-                wording::manual_turn(turn)
+                wording::manual_turn(self.strings, turn)
             }
         };
         self.call_state(text);
     }
 
     fn devices(&mut self, entries: &[DeviceEntry]) {
+        let words = &self.strings.devices;
         if entries.is_empty() {
-            self.status_line("no audio devices found");
+            self.status_line(words.none_found);
         }
         for entry in entries {
-            let marks = [(entry.in_use, "in use"), (entry.is_default, "system default")];
+            let marks = [(entry.in_use, words.in_use), (entry.is_default, words.system_default)];
             let marks: Vec<_> = marks.iter().filter(|(applies, _)| *applies).map(|(_, mark)| *mark).collect();
-            let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
-            self.status_line(&format!(
-                "{}: {}{marks}",
-                devices::side(entry.direction),
-                one_line(&entry.name)
-            ));
+            let marks = match marks.join(self.strings.usage.separator) {
+                marks if marks.is_empty() => marks,
+                marks => (self.strings.plain.marks)(&marks),
+            };
+            let side = devices::side(self.strings, entry.direction);
+            self.status_line(&((words.named)(side, &one_line(&entry.name)) + &marks));
         }
     }
 
     fn echo(&mut self, echo: &EchoStatus) {
         if std::mem::replace(&mut self.echo, echo.mode) != echo.mode {
-            self.call_state(&wording::echo_sentence(echo));
+            self.call_state(&wording::echo_sentence(self.strings, echo));
         }
     }
 
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => {
-                self.call_state(&wording::end(reason, self.style.subject()));
+                self.call_state(&wording::end(self.strings, reason, self.style.subject(self.strings)));
             }
             EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
-                self.status_line(&wording::end(reason, self.style.subject()));
+                self.status_line(&wording::end(self.strings, reason, self.style.subject(self.strings)));
             }
             EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
             }
@@ -377,7 +392,9 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
 impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
     fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
-            Notice::Connection(ConnectionState::Connecting) => self.call_state("connecting…"),
+            Notice::Connection(ConnectionState::Connecting) => {
+                self.call_state(self.strings.states.connecting)
+            }
             Notice::Connection(
                 ConnectionState::Configuring
                 | ConnectionState::Live
@@ -393,7 +410,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 UsageDisplay::Shown(usage) => *usage = Some(report.clone()),
             },
             Notice::Ready(ready) => {
-                self.call_state(&ready_text(ready));
+                self.call_state(&ready_text(self.strings, ready));
                 if let Some(heading) = self.heading.take() {
                     self.line(&heading)?;
                 }
@@ -402,35 +419,38 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
             Notice::SpeakNow => self.call_state(match self.manual_turn {
-                None | Some(TurnState::User) => "speak now",
-                Some(TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => NOT_YOUR_TURN,
+                None | Some(TurnState::User) => self.strings.plain.speak_now,
+                Some(TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
+                    self.strings.plain.not_your_turn
+                }
             }),
-            Notice::Device(side, state) => match devices::state(*side, state) {
-                (NoticeSeverity::Error, text) => self.status_line(&format!("error: {text}")),
+            Notice::Device(side, state) => match devices::state(self.strings, *side, state) {
+                (NoticeSeverity::Error, text) => self.status_line(&(self.strings.plain.error)(&text)),
                 (NoticeSeverity::Info | NoticeSeverity::Ongoing, text) => self.status_line(&text),
                 (NoticeSeverity::Quiet, _) => {}
             },
             // What was said stays on the terminal.
             Notice::Removed(_) => {}
-            Notice::Mark(mark) => return self.line(&format!("--- {}", wording::mark(*mark))),
+            Notice::Mark(mark) => return self.line(&format!("--- {}", wording::mark(self.strings, *mark))),
             Notice::Devices(entries) => self.devices(entries),
             Notice::Echo(echo) => self.echo(echo),
             Notice::Delay(report) => self.delays = Some(report.all),
-            Notice::Muted(true) => self.call_state("microphone MUTED"),
-            Notice::Volume(volume) => self.call_state(&wording::volume(*volume)),
-            Notice::Muted(false) => self.call_state("microphone LIVE"),
+            Notice::Muted(true) => self.call_state(self.strings.plain.microphone_muted),
+            Notice::Volume(volume) => self.call_state(&(self.strings.header.volume)(volume.percent())),
+            Notice::Muted(false) => self.call_state(self.strings.plain.microphone_live),
             Notice::Error { code, message } => {
-                self.status_line(&format!("error: {}", wording::error(code.as_deref(), message)));
+                let message = wording::error(code.as_deref(), message);
+                self.status_line(&(self.strings.plain.error)(&message));
             }
             Notice::Info(message) => self.status_line(&one_line(message)),
-            Notice::Setting(change) => self.status_line(&wording::setting(change)),
+            Notice::Setting(change) => self.status_line(&wording::setting(self.strings, change)),
             Notice::End(reason) => {
                 self.finish()?;
                 if let Some(delays) = self.delays {
-                    self.call_state(&wording::latencies(&delays));
+                    self.call_state(&wording::latencies(self.strings, &delays));
                 }
                 if let UsageDisplay::Shown(usage) = &self.usage {
-                    self.write_status(&wording::usage(usage.as_deref()));
+                    self.write_status(&wording::usage(self.strings, usage.as_deref()));
                 }
                 self.end(reason);
             }
@@ -439,24 +459,27 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
     }
 }
 
-fn ready_text(ready: &Ready) -> String {
+fn ready_text(strings: &Strings, ready: &Ready) -> String {
     let known = [ready.model.as_deref(), ready.voice.as_deref()].into_iter().flatten().map(one_line);
     let known: Vec<_> = known.filter(|name| !name.is_empty()).collect();
-    if known.is_empty() { "connected".to_owned() } else { format!("connected to {}", known.join(", ")) }
+    match known.join(strings.usage.separator) {
+        known if known.is_empty() => strings.states.connected.to_owned(),
+        known => (strings.plain.connected_to)(&known),
+    }
 }
 
 /// Returns the text of a spoken answer, with the unplayed part marked.
-fn spoken_text(line: &AssistantLine) -> String {
+fn spoken_text(line: &AssistantLine, words: &ConversationStrings) -> String {
     let Some(heard_ms) = line.heard_ms.filter(|_| line.interrupted) else {
         let text = paragraphs(&line.text);
-        return if line.interrupted { format!("{text} (interrupted)") } else { text };
+        return if line.interrupted { format!("{text} {}", words.interrupted) } else { text };
     };
     let (played, unplayed) = line.text.split_at(word_start(&line.text, line.heard_bytes));
     let (played, unplayed) = (paragraphs(played), one_line(unplayed));
     let after = wording::seconds(heard_ms);
     let suffix = match unplayed.as_str() {
-        "" => format!("(interrupted after {after})"),
-        unplayed => format!("(interrupted after {after}, not heard: {unplayed})"),
+        "" => (words.interrupted_after)(&after),
+        unplayed => (words.interrupted_after_not_heard)(&after, unplayed),
     };
     if played.is_empty() { suffix } else { format!("{played} {suffix}") }
 }

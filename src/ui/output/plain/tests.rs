@@ -150,7 +150,10 @@ fn speak_now_is_not_shown_before_a_manual_turn_begins() {
         String::from_utf8(presenter.status).unwrap()
     };
     let turn = |turn| (1, Notice::Turn(turn));
-    assert_eq!(status(&[(1, Notice::SpeakNow)]), format!("{NOT_YOUR_TURN}\n"));
+    assert_eq!(
+        status(&[(1, Notice::SpeakNow)]),
+        "microphone ready: nothing is sent before you begin your turn\n"
+    );
     // A file is one turn from its beginning.
     assert_eq!(status(&[turn(TurnState::User), (1, Notice::SpeakNow)]), "you are speaking\nspeak now\n");
     assert_eq!(status(&[turn(TurnState::User), turn(TurnState::Listening)]), "you are speaking\nyour turn\n");

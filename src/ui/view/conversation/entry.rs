@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 use crate::markdown::document::Document;
 use crate::markdown::wrap::{width, wrap};
 use crate::ui::model::{SpeakerRole, TurnEntry};
+use crate::ui::text::language::strings::ConversationStrings;
 use crate::ui::view::conversation::markdown::{self, TextPosition};
 use crate::ui::view::row::line_width;
 use crate::ui::view::theme::Theme;
@@ -57,21 +58,30 @@ enum Body {
 
 impl EntryRows {
     /// Lays out an entry.
-    pub(super) fn new(entry: &Arc<TurnEntry>, columns: usize, theme: &Theme) -> Self {
+    pub(super) fn new(
+        entry: &Arc<TurnEntry>,
+        columns: usize,
+        (theme, words): (&Theme, &ConversationStrings),
+    ) -> Self {
         let mut rows = Self { entry: Arc::clone(entry), height: 0, suffix: None, body: None, drawn_in: 0 };
-        rows.lay_out(columns, theme);
+        rows.lay_out(columns, (theme, words));
         rows
     }
 
     /// Brings the rows up to date with a change of the entry. Text that was appended costs only itself.
-    pub(super) fn update(&mut self, entry: &Arc<TurnEntry>, columns: usize, theme: &Theme) {
+    pub(super) fn update(
+        &mut self,
+        entry: &Arc<TurnEntry>,
+        columns: usize,
+        (theme, words): (&Theme, &ConversationStrings),
+    ) {
         if !Arc::ptr_eq(&self.entry, entry) {
             if self.entry.is_final {
                 // A finished document cannot grow.
                 self.body = None;
             }
             self.entry = Arc::clone(entry);
-            self.lay_out(columns, theme);
+            self.lay_out(columns, (theme, words));
         }
     }
 
@@ -90,12 +100,12 @@ impl EntryRows {
         &mut self,
         range: Range<usize>,
         columns: usize,
-        (theme, clock): (&Theme, &str),
+        (theme, clock, words): (&Theme, &str, &ConversationStrings),
     ) -> Vec<Line<'static>> {
         if self.body.is_none() {
-            self.lay_out(columns, theme);
+            self.lay_out(columns, (theme, words));
         }
-        let label = self.label(columns, (theme, clock));
+        let label = self.label(columns, (theme, clock, words));
         let above = label.iter().len();
         let mut rows: Vec<_> = label.into_iter().skip(range.start).take(range.len()).collect();
         rows.extend(self.text(range.start.saturating_sub(above)..range.end.saturating_sub(above), theme));
@@ -120,7 +130,7 @@ impl EntryRows {
         rows
     }
 
-    fn lay_out(&mut self, columns: usize, theme: &Theme) {
+    fn lay_out(&mut self, columns: usize, (theme, words): (&Theme, &ConversationStrings)) {
         let entry = &self.entry;
         let body = match entry.speaker {
             SpeakerRole::User | SpeakerRole::Program | SpeakerRole::Captioned | SpeakerRole::Mark => {
@@ -150,7 +160,7 @@ impl EntryRows {
         let text_rows = self.text_rows();
         let last_width: usize =
             self.text(text_rows.saturating_sub(1)..text_rows, theme).iter().map(line_width).sum();
-        self.suffix = suffix(&self.entry).map(|suffix| {
+        self.suffix = suffix(&self.entry, words).map(|suffix| {
             let fits = text_rows > 0 && last_width + 1 + width(suffix) <= columns;
             (suffix, if fits { SuffixPlace::Behind } else { SuffixPlace::Below })
         });
@@ -166,10 +176,14 @@ impl EntryRows {
     }
 
     /// Returns the row that names the side; notices and captions have none.
-    fn label(&self, columns: usize, (theme, clock): (&Theme, &str)) -> Option<Line<'static>> {
+    fn label(
+        &self,
+        columns: usize,
+        (theme, clock, words): (&Theme, &str, &ConversationStrings),
+    ) -> Option<Line<'static>> {
         let (name, style) = match self.entry.speaker {
-            SpeakerRole::User => ("You", theme.user),
-            SpeakerRole::Assistant => ("Assistant", theme.assistant),
+            SpeakerRole::User => (words.you, theme.user),
+            SpeakerRole::Assistant => (words.assistant, theme.assistant),
             SpeakerRole::Program | SpeakerRole::Captioned | SpeakerRole::Mark => return None,
         };
         let mut line = Line::from(Span::styled(name, style.patch(theme.strong)));
@@ -217,14 +231,14 @@ impl EntryRows {
 }
 
 /// Returns the words behind the text: not every terminal can strike out.
-fn suffix(entry: &TurnEntry) -> Option<&'static str> {
+fn suffix(entry: &TurnEntry, words: &ConversationStrings) -> Option<&'static str> {
     match entry.speaker {
         SpeakerRole::Program | SpeakerRole::Mark => None,
         SpeakerRole::Captioned => (!entry.is_final).then_some("…"),
         SpeakerRole::User | SpeakerRole::Assistant if entry.unplayed_from() < entry.text.len() => {
-            Some("(not heard)")
+            Some(words.not_heard)
         }
-        SpeakerRole::User | SpeakerRole::Assistant if entry.interrupted => Some("(interrupted)"),
+        SpeakerRole::User | SpeakerRole::Assistant if entry.interrupted => Some(words.interrupted),
         SpeakerRole::User | SpeakerRole::Assistant => entry.text.trim().is_empty().then_some("…"),
     }
 }

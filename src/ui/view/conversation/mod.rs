@@ -4,6 +4,7 @@ mod markdown;
 mod entry;
 mod search;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
@@ -14,6 +15,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Clear;
 
+use crate::keys::action::Action;
 use crate::markdown::wrap::{width, wrap};
 use crate::session::io::ConnectionState;
 use crate::ui::input::editor::DrawResult;
@@ -82,11 +84,12 @@ pub fn draw(
     }
     row::draw_all(frame, Rect { y: top, height: area.bottom() - top, ..area }, &rows, RowAlignment::Left);
     if scroll > 0 {
+        let words = &scene.model.strings().conversation;
         let below = match layout.unseen(scene) {
-            0 => format!(" ↓ {scroll} more "),
-            unseen => format!(" ▼ {unseen} new "),
+            0 => (words.more_below)(scroll),
+            unseen => (words.new_below)(unseen),
         };
-        draw_below(frame, area, &below, scene.theme);
+        draw_below(frame, area, &format!(" {below} "), scene.theme);
     }
     DrawResult { scroll, found: found.map(|place| place.is_some()), ..drawn }
 }
@@ -223,15 +226,16 @@ impl ConversationLayout {
 
     fn entry(&mut self, entry: &Arc<TurnEntry>, scene: &ScreenState) -> &mut EntryRows {
         let (columns, theme) = (self.columns, scene.theme);
+        let words = &scene.model.strings().conversation;
         match self.entries.entry(entry.number) {
             Entry::Occupied(known) => {
                 let known = known.into_mut();
-                known.update(entry, columns, theme);
+                known.update(entry, columns, (theme, words));
                 known
             }
             Entry::Vacant(vacant) => {
                 self.bodies += 1;
-                vacant.insert(EntryRows::new(entry, columns, theme))
+                vacant.insert(EntryRows::new(entry, columns, (theme, words)))
             }
         }
     }
@@ -245,9 +249,10 @@ impl ConversationLayout {
         let start = scene.model.ready_at.unwrap_or_default();
         let clock = wording::minutes(entry.at.saturating_sub(start));
         let (columns, frame) = (self.columns, self.frame);
+        let words = &scene.model.strings().conversation;
         let laid_out = self.entry(entry, scene);
         let range = range.start.saturating_sub(gap)..range.end.saturating_sub(gap);
-        rows.extend(laid_out.rows(range, columns, (scene.theme, &clock)));
+        rows.extend(laid_out.rows(range, columns, (scene.theme, &clock, words)));
         laid_out.drawn_in = frame;
         rows
     }
@@ -270,17 +275,19 @@ impl ConversationLayout {
 /// Draws instructions while the conversation is empty.
 fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let model = scene.model;
-    let text = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
+    let words = &model.strings().conversation;
+    let talk = scene.editor.key_label(Action::Talk);
+    let text: Cow<'_, str> = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
         (ConnectionState::Live, true) if model.info.manual_turns => {
             match scene.editor.push_to_talk.release_events() {
-                ReleaseEvents::Supported => "Hold Space while you speak; release it to get an answer.",
-                ReleaseEvents::Unsupported => "Press Space to speak and again to get an answer.",
+                ReleaseEvents::Supported => (words.hold_to_speak)(&talk).into(),
+                ReleaseEvents::Unsupported => (words.press_to_speak)(&talk).into(),
             }
         }
-        (ConnectionState::Live, true) if model.info.text_only => "Type a message and press Enter.",
-        (ConnectionState::Live, true) if model.info.captions => "Speak: captions appear here.",
-        (ConnectionState::Live, true) if model.info.demo => "Built-in demo. Speak, or type and press Enter.",
-        (ConnectionState::Live, true) => "Speak, or type and press Enter.",
+        (ConnectionState::Live, true) if model.info.text_only => words.type_and_press_enter.into(),
+        (ConnectionState::Live, true) if model.info.captions => words.captions_appear.into(),
+        (ConnectionState::Live, true) if model.info.demo => words.demo_speak_or_type.into(),
+        (ConnectionState::Live, true) => words.speak_or_type.into(),
         (
             ConnectionState::Connecting
             | ConnectionState::Configuring
@@ -291,7 +298,7 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
             _,
         ) => return,
     };
-    let lines: Vec<_> = wrap(text, usize::from(area.width))
+    let lines: Vec<_> = wrap(&text, usize::from(area.width))
         .into_iter()
         .map(|range| Line::styled(&text[range], scene.theme.dim))
         .collect();

@@ -10,6 +10,8 @@ use ratatui::text::{Line, Span};
 
 use crate::markdown::wrap::width as text_width;
 use crate::ui::text::charset::Charset;
+use crate::ui::text::language::strings::ConversationStrings;
+use crate::ui::text::wrap::padded;
 use crate::ui::view::meter::ballistics::{LevelWarning, MeterLevel};
 use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::state::ScreenState;
@@ -29,9 +31,6 @@ const FLOOR: f32 = -60.0;
 
 /// Narrowest screen with meters.
 pub const MIN_WIDTH: u16 = 26;
-
-/// Columns of labels and spaces.
-const FIXED: u16 = 19;
 
 /// Columns of the words or numbers behind both bars.
 const NUMBERS: u16 = 18;
@@ -72,26 +71,34 @@ fn eighths(dbfs: f32, width: usize) -> usize {
 /// Draws both meters on one row.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let numbers = if area.width >= MIN_FOR_NUMBERS { NUMBERS } else { 0 };
-    let width = usize::from(area.width.saturating_sub(FIXED + numbers) / 2).min(MAX_WIDTH);
     let (theme, live) = (scene.theme, scene.live);
     let is_captions = scene.model.info.captions;
-    let mut spans = vec![Span::raw(if is_captions { " Mic " } else { " You " })];
+    let strings = scene.model.strings();
+    let words = &strings.conversation;
+    let you = format!(" {} ", if is_captions { words.microphone } else { words.you });
+    let gap = if numbers > 0 { " " } else { "   " };
+    let assistant = format!("{gap}{} ", words.assistant);
+    // The widest gap, and a space at the end.
+    let fixed = text_width(&you) + text_width(words.assistant) + 5;
+    let fixed = u16::try_from(fixed).unwrap_or(u16::MAX);
+    let width = usize::from(area.width.saturating_sub(fixed + numbers) / 2).min(MAX_WIDTH);
+    let mut spans = vec![Span::raw(you)];
     if scene.model.muted {
-        spans.push(Span::styled(format!("{:width$}", "MUTED"), theme.dim));
+        spans.push(Span::styled(padded(strings.header.muted, width), theme.dim));
     } else {
         spans.extend(bar(live.input, width, (theme.user, theme.dim), theme.charset));
     }
-    let word = if scene.model.muted { String::new() } else { words(live.input) };
+    let word = if scene.model.muted { String::new() } else { level_words(live.input, words) };
     let style = match live.input.warning.filter(|_| !scene.model.muted) {
         Some(LevelWarning::Soft) => theme.strong,
         Some(LevelWarning::Loud) => theme.error,
         None => theme.dim,
     };
     if numbers > 0 {
-        spans.push(Span::styled(format!(" {word:10}"), style));
+        spans.push(Span::styled(format!(" {}", padded(&word, 10)), style));
     }
     if !is_captions {
-        spans.push(Span::raw(if numbers > 0 { " Assistant " } else { "   Assistant " }));
+        spans.push(Span::raw(assistant));
         spans.extend(bar(live.output, width, (theme.assistant, theme.dim), theme.charset));
         if numbers > 0 {
             spans.push(Span::styled(format!(" {:6}  ", decibels(live.output.peak_dbfs)), theme.dim));
@@ -108,10 +115,10 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
 }
 
 /// Returns the warning about a level, or the level as a number.
-pub(super) fn words(level: MeterLevel) -> String {
+pub(super) fn level_words(level: MeterLevel, words: &ConversationStrings) -> String {
     match level.warning {
-        Some(LevelWarning::Soft) => "very soft".to_owned(),
-        Some(LevelWarning::Loud) => "too loud".to_owned(),
+        Some(LevelWarning::Soft) => words.very_soft.to_owned(),
+        Some(LevelWarning::Loud) => words.too_loud.to_owned(),
         None => decibels(level.peak_dbfs),
     }
 }

@@ -7,7 +7,7 @@ use crate::audio::api::Direction;
 use crate::markdown::wrap::width;
 use crate::ui::input::panels::devices::DevicesPanel;
 use crate::ui::text::devices::{self, DeviceRow};
-use crate::ui::text::wrap::truncate;
+use crate::ui::text::wrap::{padded, truncate};
 use crate::ui::view::meter;
 use crate::ui::view::panels::{PanelContent, mark};
 use crate::ui::view::state::ScreenState;
@@ -27,20 +27,21 @@ pub(super) fn content<'a>(
     columns: usize,
     scene: &ScreenState<'a>,
 ) -> PanelContent<'a> {
+    let words = &scene.model.strings().devices;
     let (lines, chosen) = match &scene.model.devices {
-        None => (vec![Line::styled("looking for devices…", scene.theme.dim)], None),
+        None => (vec![Line::styled(words.searching, scene.theme.dim)], None),
         Some(entries) => {
-            let rows = devices::rows(entries);
+            let rows = devices::rows(scene.model.strings(), entries);
             if rows.is_empty() {
-                (vec![Line::styled("no audio devices found", scene.theme.dim)], None)
+                (vec![Line::styled(words.none_found, scene.theme.dim)], None)
             } else {
                 lines(&rows, panel.list.row(rows.len()), columns, scene)
             }
         }
     };
     PanelContent {
-        title: "Devices",
-        hint: " ↑↓ move   Enter use   T test tone   Space mute   Esc close".to_owned(),
+        title: words.title,
+        hint: words.hint.to_owned(),
         head: vec![meter(Direction::Input, columns, scene), meter(Direction::Output, columns, scene)],
         count: lines.len(),
         line: Box::new(move |at| lines[at].clone()),
@@ -52,18 +53,23 @@ pub(super) fn content<'a>(
 /// Returns the level of the microphone or the speaker in use.
 fn meter(side: Direction, columns: usize, scene: &ScreenState) -> Line<'static> {
     let theme = scene.theme;
-    let label = format!("{:LABEL$}", devices::side(side));
+    let strings = scene.model.strings();
+    let label = match side {
+        Direction::Input => strings.devices.microphone,
+        Direction::Output => strings.devices.speaker,
+    };
+    let label = padded(label, LABEL);
     let (level, style) = match side {
         Direction::Input => (scene.live.input, theme.user),
         Direction::Output => (scene.live.output, theme.assistant),
     };
     if side == Direction::Input && scene.model.muted {
-        return Line::from(vec![Span::raw(label), Span::styled("MUTED", theme.muted)]);
+        return Line::from(vec![Span::raw(label), Span::styled(strings.header.muted, theme.muted)]);
     }
     let wide = columns.saturating_sub(LABEL + LEVEL).clamp(4, MAX_METER);
     let mut line = Line::from(label);
     line.spans.extend(meter::bar(level, wide, (style, theme.dim), theme.charset));
-    line.push_span(Span::styled(format!(" {}", meter::words(level)), theme.dim));
+    line.push_span(Span::styled(format!(" {}", meter::level_words(level, &strings.conversation)), theme.dim));
     line
 }
 
@@ -74,12 +80,17 @@ fn lines(
     columns: usize,
     scene: &ScreenState,
 ) -> (Vec<Line<'static>>, Option<usize>) {
+    let words = &scene.model.strings().devices;
     let mut lines = Vec::new();
     let mut chosen = None;
     let mut side: Option<Direction> = None;
     for (place, row) in rows.iter().enumerate() {
         if side.replace(row.side) != Some(row.side) {
-            lines.push(Line::styled(format!("{}s", devices::side(row.side)), scene.theme.dim));
+            let heading = match row.side {
+                Direction::Input => words.microphones,
+                Direction::Output => words.speakers,
+            };
+            lines.push(Line::styled(heading, scene.theme.dim));
         }
         let is_chosen = place == at;
         if is_chosen {
@@ -87,9 +98,9 @@ fn lines(
         }
         // The mark and "(in use)" are visible without colour.
         let style = if is_chosen { scene.theme.strong } else { Style::new() };
-        let used = if row.in_use { "  (in use)" } else { "" };
+        let used = if row.in_use { format!("  ({})", words.in_use) } else { String::new() };
         let detail = if row.detail.is_empty() { String::new() } else { format!("  {}", row.detail) };
-        let room = columns.saturating_sub(2 + width(used));
+        let room = columns.saturating_sub(2 + width(&used));
         let detail = if width(&row.label) + width(&detail) <= room { detail } else { String::new() };
         let label = truncate(&row.label, room.saturating_sub(width(&detail))).into_owned();
         lines.push(Line::from(vec![

@@ -16,9 +16,9 @@ pub(super) fn content<'a>(
     scene: &ScreenState<'a>,
 ) -> PanelContent<'a> {
     if let Some(detail) = &panel.detail {
-        return detail_content(detail, columns);
+        return detail_content(detail, columns, scene);
     }
-    let theme = scene.theme;
+    let (theme, words) = (scene.theme, &scene.model.strings().panels);
     let lines: Vec<&EventLine> = scene.editor.events.lines(panel.end(), &panel.filter).collect();
     let count = lines.len();
     let last = count.saturating_sub(1);
@@ -30,13 +30,14 @@ pub(super) fn content<'a>(
         let EventLine { count, event, .. } = lines[at];
         let style = if at == chosen { theme.strong } else { Style::new() };
         let direction = match event.direction {
-            WireDirection::Out => "→ ",
-            WireDirection::In => "← ",
-            WireDirection::NextOut => "→ next: ",
-            WireDirection::NextIn => "← next: ",
+            WireDirection::Out => "→ ".to_owned(),
+            WireDirection::In => "← ".to_owned(),
+            WireDirection::NextOut => format!("→ {}: ", words.standby),
+            WireDirection::NextIn => format!("← {}: ", words.standby),
         };
         let times = if *count > 1 { format!(" x {count}") } else { String::new() };
-        let lost = if event.lost > 0 { format!(" ({} lost before)", event.lost) } else { String::new() };
+        let lost =
+            if event.lost > 0 { format!(" {}", (words.lost_before)(event.lost)) } else { String::new() };
         let text = format!("{direction}{}{times}{lost}", event.kind);
         let seconds = event.at.as_secs_f64();
         let size = size(event.bytes);
@@ -50,17 +51,17 @@ pub(super) fn content<'a>(
     };
     let mut head = Vec::new();
     if panel.is_filtering || !panel.filter.is_empty() {
-        let text = format!("type contains: {}", panel.filter);
+        let text = (words.filtered)(&panel.filter);
         head.push(Line::styled(truncate(&text, columns).into_owned(), theme.strong));
     }
     if count == 0 {
-        head.push(Line::styled("no event", theme.dim));
+        head.push(Line::styled(words.no_event, theme.dim));
     }
     PanelContent {
-        title: if panel.paused_at.is_some() { "Events: PAUSED" } else { "Events" },
+        title: if panel.paused_at.is_some() { words.events_paused } else { words.events },
         hint: match panel.is_filtering {
-            true => " type a part of the type   Enter keep   Esc clear".to_owned(),
-            false => " ↑↓ move   Enter JSON   / filter   P pause   Esc close".to_owned(),
+            true => words.filter_hint.to_owned(),
+            false => format!("{}   {}", words.events_hint, words.close_hint),
         },
         head,
         count,
@@ -70,11 +71,12 @@ pub(super) fn content<'a>(
     }
 }
 
-fn detail_content(detail: &EventDetail, columns: usize) -> PanelContent<'_> {
+fn detail_content<'a>(detail: &'a EventDetail, columns: usize, scene: &ScreenState<'a>) -> PanelContent<'a> {
+    let words = &scene.model.strings().panels;
     let count = detail.lines.len();
     PanelContent {
-        title: "Event",
-        hint: " ↑↓ scroll   Esc back".to_owned(),
+        title: words.event,
+        hint: words.event_hint.to_owned(),
         head: Vec::new(),
         count,
         line: Box::new(move |at| Line::raw(truncate(&detail.lines[at], columns).into_owned())),

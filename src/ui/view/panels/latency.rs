@@ -5,9 +5,11 @@ use std::time::Duration;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::markdown::wrap::width;
 use crate::session::io::delay::{Delay, WaitingFor};
 use crate::ui::input::panels::latency::LatencyPanel;
 use crate::ui::text::charset::Charset;
+use crate::ui::text::language::strings::PanelStrings;
 use crate::ui::view::meter::filled;
 use crate::ui::view::panels::{PanelContent, fitted, mark};
 use crate::ui::view::state::ScreenState;
@@ -35,7 +37,7 @@ pub(super) fn content<'a>(
     let delays = &scene.model.delays;
     let count = delays.len();
     let chosen = panel.list.row(count);
-    let theme = scene.theme;
+    let (theme, words) = (scene.theme, &scene.model.strings().panels);
     let scale = delays.iter().map(Delay::answered).max().unwrap_or_default();
     let answers = scene.model.delay.map_or(0, |report| report.all.answers);
     let room = columns.saturating_sub(2 + NUMBER + NUMBERS);
@@ -53,19 +55,22 @@ pub(super) fn content<'a>(
         line.push_span(if has_shares {
             let part = |side| share(delay, side).as_secs_f64();
             let (server, client) = (part(WaitingFor::Server), part(WaitingFor::Client));
-            Span::styled(format!(" {sum}  server {server:5.2}  client {client:5.2}"), style)
+            Span::styled(
+                format!(" {sum}  {} {server:5.2}  {} {client:5.2}", words.server, words.client),
+                style,
+            )
         } else {
             Span::styled(format!(" {sum}"), style)
         });
         line
     };
     let foot = count.checked_sub(chosen + 1).and_then(|at| delays.get(at));
-    let lines = foot.map(|delay| steps(delay, columns)).unwrap_or_default();
-    let empty = Line::styled("no answer yet", theme.dim);
+    let lines = foot.map(|delay| steps(delay, columns, words)).unwrap_or_default();
+    let empty = Line::styled(words.no_answer, theme.dim);
     PanelContent {
-        title: "Latency",
-        hint: " ↑↓ move   Esc close".to_owned(),
-        head: if count == 0 { vec![empty] } else { vec![legend(theme)] },
+        title: words.latency,
+        hint: format!("{}   {}", words.latency_hint, words.close_hint),
+        head: if count == 0 { vec![empty] } else { vec![legend(theme, words)] },
         count,
         line: Box::new(line),
         chosen: (count > 0).then_some(chosen),
@@ -81,13 +86,13 @@ fn marks(charset: Charset) -> [&'static str; 2] {
     }
 }
 
-fn legend(theme: &Theme) -> Line<'static> {
+fn legend(theme: &Theme, words: &PanelStrings) -> Line<'static> {
     let [server, client] = marks(theme.charset);
     Line::from(vec![
         Span::styled(server, theme.assistant),
-        Span::styled(" server and network   ", theme.dim),
+        Span::styled(format!(" {}   ", words.server_share), theme.dim),
         Span::styled(client, theme.user),
-        Span::styled(" this machine", theme.dim),
+        Span::styled(format!(" {}", words.client_share), theme.dim),
     ])
 }
 
@@ -135,15 +140,15 @@ fn bar(delay: &Delay, scale: Duration, columns: usize, theme: &Theme) -> Vec<Spa
 }
 
 /// Returns all steps of an answer, in rows of a number of columns.
-fn steps(delay: &Delay, columns: usize) -> Vec<String> {
+fn steps(delay: &Delay, columns: usize, words: &PanelStrings) -> Vec<String> {
     let steps = [
-        ("turn detected", delay.speech_stopped),
-        ("committed", delay.committed),
-        ("requested", delay.asked),
-        ("accepted", delay.created),
-        ("first data", Some(delay.first_byte)),
-        ("first audio", delay.first_audio),
-        ("first sample", delay.first_sample),
+        (words.turn_detected, delay.speech_stopped),
+        (words.committed, delay.committed),
+        (words.requested, delay.asked),
+        (words.accepted, delay.created),
+        (words.first_data, Some(delay.first_byte)),
+        (words.first_audio, delay.first_audio),
+        (words.first_sample, delay.first_sample),
     ];
     let mut rows = vec![String::new()];
     for (name, at) in steps {
@@ -151,7 +156,7 @@ fn steps(delay: &Delay, columns: usize) -> Vec<String> {
         let text = format!("{name} {}", seconds(at).trim_start());
         match rows.last_mut() {
             Some(row) if row.is_empty() => *row = text,
-            Some(row) if row.len() + 3 + text.len() <= columns => *row += &format!(" · {text}"),
+            Some(row) if width(row) + 3 + width(&text) <= columns => *row += &format!(" · {text}"),
             Some(_) | None => rows.push(text),
         }
     }

@@ -42,17 +42,32 @@ struct PanelContent<'a> {
     foot: Vec<Line<'a>>,
 }
 
-/// Draws the panel at the top of an area, and its keys in the row of hints. The cursor stands on the chosen row.
-pub(super) fn draw(frame: &mut Frame, (area, hints): (Rect, Rect), panel: &Panel, scene: &ScreenState) {
-    let columns = usize::from(area.width);
-    let content = match panel {
-        Panel::Help(help) => help::content(help, columns, scene),
+/// Draws the panel or the help that is shown. Returns whether there is one.
+pub(super) fn draw(frame: &mut Frame, areas: (Rect, Rect), scene: &ScreenState) -> bool {
+    let columns = usize::from(areas.0.width);
+    let content = match &scene.editor.panel {
+        Some(panel) => of_panel(panel, columns, scene),
+        None if scene.editor.help => help::content(columns, scene),
+        None => return false,
+    };
+    draw_content(frame, areas, content, scene);
+    true
+}
+
+fn of_panel<'a>(panel: &'a Panel, columns: usize, scene: &ScreenState<'a>) -> PanelContent<'a> {
+    match panel {
         Panel::Devices(devices) => devices::content(devices, columns, scene),
         Panel::Settings(settings) => settings::content(settings, columns, scene),
         Panel::Latency(latency) => latency::content(latency, columns, scene),
         Panel::Events(events) => events::content(events, columns, scene),
-    };
-    let hint = truncate(&content.hint, usize::from(hints.width)).into_owned();
+    }
+}
+
+/// Draws the content at the top of an area, and its keys in the row of hints. The cursor stands on the chosen row.
+fn draw_content(frame: &mut Frame, (area, hints): (Rect, Rect), content: PanelContent, scene: &ScreenState) {
+    let columns = usize::from(area.width);
+    let hint = format!(" {}", content.hint);
+    let hint = truncate(&hint, usize::from(hints.width)).into_owned();
     row::draw(frame, hints, &Line::styled(hint, scene.theme.strong), RowAlignment::Left);
     if area.is_empty() {
         return;

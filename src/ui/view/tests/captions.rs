@@ -1,7 +1,5 @@
 //! The screen of live captions.
 
-use crate::ui::input::panels::Panel;
-use crate::ui::input::panels::help::HelpPanel;
 use insta::assert_snapshot;
 
 use super::*;
@@ -64,7 +62,7 @@ fn captions_are_a_calm_column_with_the_partial_one_below() {
     "           Before we begin, let me say a word about …                           "
     "────────────────────────────────────────────────────────────────────────────────"
     " Mic ██████████████───│───  -9 dB                                               "
-    " Ctrl-C end  M mark  Space mute  F1 help  PgUp scroll  F2 microphone            "
+    " Ctrl-C end  M mark  Ctrl-T mute  F1 help  PgUp scroll  F2 microphone           "
     "#);
 }
 
@@ -98,7 +96,7 @@ fn the_state_of_captions_is_said_in_words() {
 
 #[test]
 fn captions_draw_at_any_size() {
-    let help = Editor { panel: Some(Panel::Help(HelpPanel::default())), ..Editor::default() };
+    let help = Editor { help: true, ..Editor::default() };
     for (columns, rows) in [(20, 5), (26, 8), (40, 14), (80, 24), (120, 40), (300, 100)] {
         for editor in [Editor::default(), help.clone()] {
             let screen = text((columns, rows), &talk(), &editor);

@@ -2,6 +2,7 @@
 
 mod captions;
 mod header_row;
+mod languages;
 mod panels;
 mod promises;
 mod screens;

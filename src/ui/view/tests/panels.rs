@@ -11,21 +11,25 @@ use crate::ui::fixture::delay_report;
 use crate::ui::input::panels::Panel;
 use crate::ui::input::panels::devices::DevicesPanel;
 use crate::ui::input::panels::events::{EventDetail, EventsPanel};
-use crate::ui::input::panels::help::HelpPanel;
 use crate::ui::input::panels::latency::LatencyPanel;
 use crate::ui::input::panels::list::ListPosition;
 use crate::ui::input::panels::settings::SettingsPanel;
 
-/// Returns no panel, and each of them.
-pub(super) fn with_every_panel() -> [Option<Panel>; 6] {
+/// Returns each panel.
+pub(super) fn every_panel() -> [Panel; 4] {
     [
-        None,
-        Some(Panel::Help(HelpPanel::default())),
-        Some(Panel::Devices(DevicesPanel::default())),
-        Some(Panel::Settings(SettingsPanel::default())),
-        Some(Panel::Latency(LatencyPanel::default())),
-        Some(Panel::Events(EventsPanel::default())),
+        Panel::Devices(DevicesPanel::default()),
+        Panel::Settings(SettingsPanel::default()),
+        Panel::Latency(LatencyPanel::default()),
+        Panel::Events(EventsPanel::default()),
     ]
+}
+
+/// Returns editors without a panel, with the help, and with each panel.
+pub(super) fn with_every_panel() -> Vec<Editor> {
+    let help = Editor { help: true, ..Editor::default() };
+    let panels = every_panel().map(|panel| Editor { panel: Some(panel), ..Editor::default() });
+    [Editor::default(), help].into_iter().chain(panels).collect()
 }
 
 /// An editor with some events, and a panel.
@@ -76,48 +80,10 @@ fn rich() -> Model {
 
 #[test]
 fn the_help_is_drawn_over_the_conversation() {
-    let editor = showing(Panel::Help(HelpPanel::default()));
-    assert_snapshot!(text((80, 24), &rich(), &editor), @r#"
-    " you are speaking  01:32 · delay 0.6 s · volume 80 % · gpt-realtime, marin  LIVE"
-    "────────────────────────────────────────────────────────────────────────────────"
-    "── Help ────────────────────────────────────────────────────────────────────────"
-    "Call                                                                            "
-    "> Ctrl-C, Ctrl-Q  end the call; Ctrl-D on an empty line                         "
-    "  Ctrl-T          mute or unmute the microphone                                 "
-    "  Space           mute or unmute (on an empty line)                             "
-    "  Esc             stop the answer                                               "
-    "  Alt-Up/Down     make the assistant louder, softer                             "
-    "  F2              choose the microphone or speaker                              "
-    "Conversation                                                                    "
-    "  Enter           send the text                                                 "
-    "  Alt-Enter       new line; also Shift-Enter, Ctrl-J                            "
-    "  PgUp, PgDn      scroll by a page                                              "
-    "  Ctrl-Home/End   scroll to the beginning, end                                  "
-    "  Up, Down        recall sent texts; move the cursor                            "
-    "  Ctrl-R          search sent texts                                             "
-    "  Ctrl-O          edit the text in $VISUAL or $EDITOR                           "
-    "  /, Tab          commands; complete a name                                     "
-    "  Ctrl-A, Ctrl-E  go to the start, end of the line                              "
-    "─────────────────────────────────────────────── response 640 ms (32 ms local) ──"
-    " You ██████████████───│───  -9 dB     Assistant ─────────────────────           "
-    "> half a                                                                        "
-    " type to filter   ↑↓ move   Enter run   Esc close                               "
-    "#);
-    let filtered = Panel::Help(HelpPanel { filter: "mute".to_owned(), list: ListPosition::at(1) });
-    assert_snapshot!(text((40, 12), &rich(), &showing(filtered)), @r#"
-    " you are speaking    01:32 · 0.6 s  LIVE"
-    "── Help ────────────────────────────────"
-    "filter: mute                            "
-    "Call                                    "
-    "  Ctrl-T  mute or unmute the microphone "
-    "> Space   mute or unmute (on an empty l…"
-    "Commands                                "
-    "  /mute    mute the microphone          "
-    "Space: mute or unmute (on an empty line)"
-    " You ██████▋─│─   Assistant ──────────  "
-    "> half a                                "
-    " type to filter   ↑↓ move   Enter run  …"
-    "#);
+    let mut editor = Editor { help: true, ..typing("half a") };
+    assert_snapshot!(text((80, 24), &rich(), &editor), @"");
+    (editor.help_filter, editor.help_selected) = ("mute".to_owned(), 0);
+    assert_snapshot!(text((30, 10), &rich(), &editor), @"");
 }
 
 #[test]
@@ -270,7 +236,9 @@ fn protocol_events_are_drawn_with_folded_audio() {
     "#);
     let mut editor = showing(Panel::Events(EventsPanel::default()));
     let line = editor.events.line(0).unwrap().clone();
-    let detail = EventDetail::of(&line.event, 40, |json| json.replace("k-1", "[key hidden]"));
+    let detail = EventDetail::of(&line.event, (40, &rich().strings().panels), |json| {
+        json.replace("k-1", "[key hidden]")
+    });
     editor.panel = Some(Panel::Events(EventsPanel { detail: Some(detail), ..EventsPanel::default() }));
     assert_snapshot!(text((40, 16), &rich(), &editor), @r#"
     " you are speaking    01:32 · 0.6 s  LIVE"
@@ -318,8 +286,8 @@ fn a_wide_screen_has_the_panel_next_to_the_conversation() {
 #[test]
 fn a_panel_leaves_the_composer_the_microphone_and_the_meters_and_has_the_cursor() {
     for (columns, rows) in [(20, 5), (40, 12), (80, 24), (120, 40), (200, 50)] {
-        for panel in with_every_panel().into_iter().flatten() {
-            let editor = showing(panel.clone());
+        let help = Editor { help: true, ..typing("half a") };
+        for editor in every_panel().map(showing).into_iter().chain([help]) {
             let (mut terminal, _) = screen((columns, rows), &rich(), &editor);
             let cursor = terminal.get_cursor_position().unwrap();
             let drawn = terminal.backend().to_string();
@@ -330,7 +298,7 @@ fn a_panel_leaves_the_composer_the_microphone_and_the_meters_and_has_the_cursor(
             let row: String =
                 (cursor.x..columns).map(|x| terminal.backend().buffer()[(x, cursor.y)].symbol()).collect();
             let is_marked = row.starts_with("> ") && !row.contains("half a");
-            assert!(is_marked, "{panel:?} at {columns}x{rows}: {drawn}");
+            assert!(is_marked, "at {columns}x{rows}: {drawn}");
         }
     }
 }

@@ -176,8 +176,8 @@ proptest! {
         let mut editor = typing(&typed);
         editor.scroll = scroll;
         for model in [Model::default(), interrupted(), odd()] {
-            for panel in with_every_panel() {
-                editor.panel = panel;
+            for panels in with_every_panel() {
+                (editor.panel, editor.help) = (panels.panel, panels.help);
                 let (mut terminal, drawn) = screen((columns, rows), &model, &editor);
                 let cursor = terminal.get_cursor_position().unwrap();
                 prop_assert!(cursor.x < columns && cursor.y < rows);
@@ -287,8 +287,8 @@ fn the_cursor_stands_behind_ligatures_too() {
 
 #[test]
 fn a_locale_without_utf_8_is_drawn_in_ascii() {
-    for panel in with_every_panel() {
-        let editor = Editor { panel, ..typing("hello") };
+    for panels in with_every_panel() {
+        let editor = Editor { area: typing("hello").area, ..panels };
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let theme = Theme { charset: Charset::Ascii, ..Theme::colored() };
         let live = LiveStatus { now: NOW, input: LEVEL, output: MeterLevel::SILENCE, wave: Wave::default() };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::call::setup::plan;
-use crate::call::setup::transcription::TranscriptionHints;
+use crate::call::setup::transcription::CaptionRequest;
 use crate::protocol::value::FieldUpdate as Field;
 use crate::session::plan::InputEndAction;
 
@@ -12,9 +12,10 @@ fn models(case: &TargetCase<'_>) -> (Option<String>, Option<String>, Option<Stri
     let target = Target::find(&settings).unwrap();
     let uri = endpoint(&target).request().unwrap().uri().to_string().replacen("ws", "http", 1);
     let url = EndpointUrl::parse(&uri).unwrap();
-    let plan = plan::transcribe(&settings, TranscriptionHints::default(), InputEndAction::End).unwrap();
+    let plan = plan::transcribe(&settings, CaptionRequest::default(), InputEndAction::End).unwrap();
     let Field::Set(transcription) = plan.settings.transcription else { panic!("there are captions") };
-    (url.query_value("model"), transcription.model, transcription.language)
+    let languages = transcription.language.into_iter().chain(transcription.languages);
+    (url.query_value("model"), transcription.model, languages.reduce(|list, code| format!("{list} {code}")))
 }
 
 #[test]
@@ -84,8 +85,13 @@ fn each_endpoint_gets_the_transcription_model_in_the_expected_place() {
 
 #[test]
 fn the_language_of_captions_is_sent_as_a_code_or_omitted() {
-    for (written, sent) in [("zh-TW", Some("zh")), ("en_US", Some("en")), ("auto", None), ("de", Some("de"))]
-    {
+    for (written, sent) in [
+        ("zh-TW", Some("zh")),
+        ("en_US", Some("en")),
+        ("auto", None),
+        ("de", Some("de")),
+        ("de,en", Some("de en")),
+    ] {
         let case = TargetCase { key: ("OPENAI_API_KEY", "k"), flags: &[(Setting::Lang, written)], ..CASE };
         assert_eq!(models(&case).2.as_deref(), sent, "{written}");
     }

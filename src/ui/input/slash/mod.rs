@@ -1,7 +1,10 @@
 //! Slash commands: one table for the screens and the plain lines of `chat` and `talk`.
 
 use crate::audio::api::{Direction, Volume};
-use crate::session::io::{CopyPart, EndReason, LocalRequest, Preference, UserCommand};
+use crate::session::io::setting::Preference;
+use crate::session::io::{CopyPart, EndReason, LocalRequest, UserCommand};
+use crate::ui::text::language::UiLanguage;
+use crate::ui::text::language::strings::CommandStrings;
 
 /// What a sent text means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +113,14 @@ pub struct SlashContext {
     pub has_audio: bool,
     /// Whether there is a screen.
     pub has_screen: bool,
+    /// Language of help and errors.
+    pub language: UiLanguage,
+}
+
+impl SlashContext {
+    fn words(self) -> &'static CommandStrings {
+        &self.language.strings().commands
+    }
 }
 
 /// An entry of the table.
@@ -117,7 +128,7 @@ struct CommandSpec {
     name: &'static str,
     argument: Argument,
     place: CommandPlace,
-    help: &'static str,
+    help: fn(&CommandStrings) -> &'static str,
 }
 
 /// What follows a name.
@@ -143,11 +154,23 @@ enum CommandPlace {
 /// Themes of a screen, as in the settings.
 pub const THEMES: &str = "auto|dark|light|contrast|none";
 
+/// Languages of the interface, as in the settings.
+pub const LANGUAGES: &str = "en|zh-TW|zh-CN";
+
 /// Presets for background noise, as in the settings.
 pub const VAD_PRESETS: &str = "quiet|office|noisy";
 
 /// Placeholder of arguments that name a file.
 const FILE: &str = "FILE";
+
+/// Placeholder of any text.
+const TEXT: &str = "TEXT";
+
+/// Placeholder of words to search for.
+const WORDS: &str = "WORDS";
+
+/// Placeholder of a name.
+const NAME: &str = "NAME";
 
 /// Placeholder of a whole number up to 100.
 const PERCENT: &str = "PERCENT";
@@ -164,60 +187,46 @@ const SWITCH: &str = "on|off";
 /// Largest edit distance of a suggested name.
 const SUGGESTION_DISTANCE: usize = 2;
 
-const COMMANDS: [CommandSpec; 31] = [
-    spec("/help", Argument::None, CommandPlace::Anywhere, "list the commands"),
-    spec("/quit", Argument::None, CommandPlace::Anywhere, "leave; also /exit, /end"),
-    spec("/stop", Argument::None, CommandPlace::Anywhere, "stop the answer"),
-    spec("/retry", Argument::None, CommandPlace::Anywhere, "get another answer to the last message"),
-    spec("/edit", Argument::None, CommandPlace::Screen, "take the last message back into the editor"),
-    spec(
-        "/copy",
-        Argument::Optional(COPY_PARTS),
-        CommandPlace::Anywhere,
-        "copy the last answer, its Markdown or code",
-    ),
-    spec("/find", Argument::Free("WORDS"), CommandPlace::Screen, "search; again for older; also / WORDS"),
-    spec(
-        "/save",
-        Argument::Required(FILE),
-        CommandPlace::Anywhere,
-        "save the conversation (.md, .txt, .jsonl)",
-    ),
-    spec("/clear", Argument::None, CommandPlace::Anywhere, "forget the conversation and start a new one"),
-    spec("/system", Argument::Free("TEXT"), CommandPlace::Anywhere, "show or change the system instructions"),
-    spec("/model", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another model"),
-    spec("/usage", Argument::None, CommandPlace::Anywhere, "show tokens and cost"),
-    spec("/voice", Argument::Required("NAME"), CommandPlace::Anywhere, "continue with another voice"),
-    spec("/speak", Argument::Optional(SWITCH), CommandPlace::Anywhere, "speak answers, or stop doing so"),
-    spec("/file", Argument::Required(FILE), CommandPlace::Anywhere, "send a text file with the next message"),
-    spec("/image", Argument::Required(FILE), CommandPlace::Anywhere, "send an image with the next message"),
-    spec("/mute", Argument::None, CommandPlace::Call, "mute the microphone"),
-    spec("/unmute", Argument::None, CommandPlace::Call, "unmute it"),
-    spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, "change the volume, 0 to 100"),
-    spec("/speed", Argument::Required(SPEED), CommandPlace::Call, "change the speed of speech, 0.25 to 1.5"),
-    spec("/turn", Argument::None, CommandPlace::Call, "begin or end a turn (--vad off)"),
-    spec("/devices", Argument::None, CommandPlace::Call, "list the audio devices"),
-    spec("/input", Argument::Required("NAME"), CommandPlace::Call, "use another microphone"),
-    spec("/output", Argument::Required("NAME"), CommandPlace::Call, "use another speaker"),
-    spec("/tone", Argument::None, CommandPlace::Call, "play a test tone of one second"),
-    spec(
-        "/vad-preset",
-        Argument::Choice(VAD_PRESETS),
-        CommandPlace::Call,
-        "preset for background noise, from the next call on",
-    ),
-    spec("/theme", Argument::Choice(THEMES), CommandPlace::Screen, "change the colors"),
-    spec("/settings", Argument::None, CommandPlace::Screen, "show and change settings"),
-    spec("/latency", Argument::None, CommandPlace::Screen, "show where delays come from"),
-    spec("/events", Argument::None, CommandPlace::Screen, "show protocol events"),
-    spec("//", Argument::None, CommandPlace::Anywhere, "send a message that begins with a slash"),
+const COMMANDS: [CommandSpec; 32] = [
+    spec("/help", Argument::None, CommandPlace::Anywhere, |words| words.help),
+    spec("/quit", Argument::None, CommandPlace::Anywhere, |words| words.quit),
+    spec("/stop", Argument::None, CommandPlace::Anywhere, |words| words.stop),
+    spec("/retry", Argument::None, CommandPlace::Anywhere, |words| words.retry),
+    spec("/edit", Argument::None, CommandPlace::Screen, |words| words.edit),
+    spec("/copy", Argument::Optional(COPY_PARTS), CommandPlace::Anywhere, |words| words.copy),
+    spec("/find", Argument::Free(WORDS), CommandPlace::Screen, |words| words.find),
+    spec("/save", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.save),
+    spec("/clear", Argument::None, CommandPlace::Anywhere, |words| words.clear),
+    spec("/system", Argument::Free(TEXT), CommandPlace::Anywhere, |words| words.system),
+    spec("/model", Argument::Required(NAME), CommandPlace::Anywhere, |words| words.model),
+    spec("/usage", Argument::None, CommandPlace::Anywhere, |words| words.usage),
+    spec("/voice", Argument::Required(NAME), CommandPlace::Anywhere, |words| words.voice),
+    spec("/speak", Argument::Optional(SWITCH), CommandPlace::Anywhere, |words| words.speak),
+    spec("/file", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.file),
+    spec("/image", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.image),
+    spec("/mute", Argument::None, CommandPlace::Call, |words| words.mute),
+    spec("/unmute", Argument::None, CommandPlace::Call, |words| words.unmute),
+    spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, |words| words.volume),
+    spec("/speed", Argument::Required(SPEED), CommandPlace::Call, |words| words.speed),
+    spec("/turn", Argument::None, CommandPlace::Call, |words| words.turn),
+    spec("/devices", Argument::None, CommandPlace::Call, |words| words.devices),
+    spec("/input", Argument::Required(NAME), CommandPlace::Call, |words| words.input),
+    spec("/output", Argument::Required(NAME), CommandPlace::Call, |words| words.output),
+    spec("/tone", Argument::None, CommandPlace::Call, |words| words.tone),
+    spec("/vad-preset", Argument::Choice(VAD_PRESETS), CommandPlace::Call, |words| words.vad_preset),
+    spec("/theme", Argument::Choice(THEMES), CommandPlace::Screen, |words| words.theme),
+    spec("/ui-lang", Argument::Choice(LANGUAGES), CommandPlace::Screen, |words| words.ui_lang),
+    spec("/settings", Argument::None, CommandPlace::Screen, |words| words.settings),
+    spec("/latency", Argument::None, CommandPlace::Screen, |words| words.latency),
+    spec("/events", Argument::None, CommandPlace::Screen, |words| words.events),
+    spec("//", Argument::None, CommandPlace::Anywhere, |words| words.slash),
 ];
 
 const fn spec(
     name: &'static str,
     argument: Argument,
     place: CommandPlace,
-    help: &'static str,
+    help: fn(&CommandStrings) -> &'static str,
 ) -> CommandSpec {
     CommandSpec { name, argument, place, help }
 }
@@ -257,35 +266,31 @@ fn canonical(word: &str) -> &str {
 }
 
 fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<(), String> {
-    let name = spec.name;
+    let (name, words) = (spec.name, context.words());
     match spec.place {
         CommandPlace::Call if !context.has_audio => {
-            return Err(format!("{name} needs a call: a chat has no audio"));
+            return Err((words.needs_call)(name));
         }
         CommandPlace::Screen if !context.has_screen => {
-            return Err(format!("{name} needs the screen: leave out --plain"));
+            return Err((words.needs_screen)(name));
         }
         CommandPlace::Anywhere | CommandPlace::Call | CommandPlace::Screen => {}
     }
     match spec.argument {
-        Argument::None if !argument.is_empty() => Err(format!("{name} takes no argument")),
+        Argument::None if !argument.is_empty() => Err((words.takes_nothing)(name)),
         Argument::Required(placeholder) if argument.is_empty() => {
-            Err(format!("{name} needs an argument: {name} {placeholder}"))
+            Err((words.needs_argument)(name, argument_name(placeholder, words)))
         }
-        Argument::Optional(words)
-            if !argument.is_empty() && !words.split('|').any(|word| word == argument) =>
+        Argument::Optional(choices)
+            if !argument.is_empty() && !choices.split('|').any(|word| word == argument) =>
         {
-            Err(format!("{name} takes one of {}", words.replace('|', ", ")))
+            Err((words.takes_one_of)(name, &choices.replace('|', ", ")))
         }
-        Argument::Required(PERCENT) if percent(argument).is_none() => {
-            Err(format!("{name} needs a whole number from 0 to 100"))
+        Argument::Choice(choices) if !choices.split('|').any(|word| word == argument) => {
+            Err((words.takes_one_of)(name, &choices.replace('|', ", ")))
         }
-        Argument::Required(SPEED) if speed_percent(argument).is_none() => {
-            Err(format!("{name} needs a number from 0.25 to 1.5"))
-        }
-        Argument::Choice(words) if !words.split('|').any(|word| word == argument) => {
-            Err(format!("{name} needs one of {}", words.replace('|', ", ")))
-        }
+        Argument::Required(PERCENT) if percent(argument).is_none() => Err((words.needs_percent)(name)),
+        Argument::Required(SPEED) if speed_percent(argument).is_none() => Err((words.needs_factor)(name)),
         Argument::None
         | Argument::Optional(_)
         | Argument::Choice(_)
@@ -343,6 +348,7 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
         "/latency" => SlashCommand::Latency,
         "/events" => SlashCommand::Events,
         "/theme" => SlashCommand::Prefer(Preference::Theme, text()),
+        "/ui-lang" => SlashCommand::Prefer(Preference::Language, text()),
         "/vad-preset" => SlashCommand::Prefer(Preference::VadPreset, text()),
         "/input" => SlashCommand::UseDevice(Direction::Input, device()),
         "/output" => SlashCommand::UseDevice(Direction::Output, device()),
@@ -356,8 +362,8 @@ fn unknown(word: &str, context: SlashContext) -> String {
     let extended = named.clone().find(|spec| word.len() > 1 && spec.name.starts_with(word));
     let nearest = named.by_ref().min_by_key(distance).filter(|spec| distance(spec) <= SUGGESTION_DISTANCE);
     match extended.or(nearest) {
-        Some(spec) => format!("unknown command {word}; did you mean {}?", spec.name),
-        None => format!("unknown command {word}; try /help"),
+        Some(spec) => (context.words().did_you_mean)(word, spec.name),
+        None => (context.words().unknown)(word),
     }
 }
 
@@ -371,16 +377,30 @@ fn available(context: SlashContext) -> impl Iterator<Item = &'static CommandSpec
 
 /// Returns each command with its argument, and what it does.
 pub fn help(context: SlashContext) -> Vec<(String, &'static str)> {
+    let words = context.words();
     let usage = |spec: &CommandSpec| match spec.argument {
         Argument::None => spec.name.to_owned(),
         Argument::Optional(placeholder) | Argument::Free(placeholder) => {
-            format!("{} [{placeholder}]", spec.name)
+            format!("{} [{}]", spec.name, argument_name(placeholder, words))
         }
         Argument::Choice(placeholder) | Argument::Required(placeholder) => {
-            format!("{} {placeholder}", spec.name)
+            format!("{} {}", spec.name, argument_name(placeholder, words))
         }
     };
-    available(context).map(|spec| (usage(spec), spec.help)).collect()
+    available(context).map(|spec| (usage(spec), (spec.help)(words))).collect()
+}
+
+/// Returns the placeholder of an argument in the language of the interface. Words to be typed stay as they are.
+fn argument_name(placeholder: &'static str, words: &CommandStrings) -> &'static str {
+    match placeholder {
+        FILE => words.file_argument,
+        TEXT => words.text_argument,
+        WORDS => words.words_argument,
+        NAME => words.name_argument,
+        PERCENT => words.percent_argument,
+        SPEED => words.factor_argument,
+        _ => placeholder,
+    }
 }
 
 /// Returns the names that begin with a text that is a slash and letters; none for other texts.
@@ -410,103 +430,4 @@ pub fn common_prefix(texts: &[impl AsRef<str>]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CHAT: SlashContext = SlashContext { has_audio: false, has_screen: true };
-    const PLAIN_CALL: SlashContext = SlashContext { has_audio: true, has_screen: false };
-
-    fn parsed(text: &str, context: SlashContext) -> Result<SlashCommand, String> {
-        match parse(text, context) {
-            Ok(SubmittedText::Command(command)) => Ok(command),
-            Ok(SubmittedText::Message(message)) => Err(format!("message {message}")),
-            Err(error) => Err(error),
-        }
-    }
-
-    #[test]
-    fn a_text_is_a_message_unless_it_begins_with_a_command() {
-        for text in ["hello there", "/usr/bin is full", "/usr/bin", "1/2", "see /help"] {
-            assert_eq!(parse(text, CHAT), Ok(SubmittedText::Message(text.to_owned())));
-        }
-        assert_eq!(parsed("  /quit ", CHAT), Ok(SlashCommand::Quit));
-        assert_eq!(parsed("/end", CHAT), Ok(SlashCommand::Quit));
-        assert_eq!(parsed("/ ring buffer", CHAT), Ok(SlashCommand::Find("ring buffer".to_owned())));
-        assert_eq!(parsed("/", CHAT), Ok(SlashCommand::Find(String::new())));
-        assert_eq!(parsed("/copy", CHAT), Ok(SlashCommand::Copy(CopyPart::Answer)));
-        assert_eq!(parsed("/copy code", CHAT), Ok(SlashCommand::Copy(CopyPart::Code)));
-        assert_eq!(parsed("/system be\nbrief", CHAT), Ok(SlashCommand::System("be\nbrief".to_owned())));
-        let volume = SlashCommand::SetVolume(Volume::clamped(70));
-        assert_eq!(parsed("/volume 70", PLAIN_CALL), Ok(volume.clone()));
-        assert_eq!(parsed("/volume 70 %", PLAIN_CALL), Ok(volume));
-        assert_eq!(parsed("/speed 1.25", PLAIN_CALL), Ok(SlashCommand::Speed(125)));
-        assert_eq!(parsed("/speak", CHAT), Ok(SlashCommand::Speak(None)));
-        assert_eq!(parsed("/speak off", CHAT), Ok(SlashCommand::Speak(Some(false))));
-        assert_eq!(parsed("/image my cat.png", CHAT), Ok(SlashCommand::Image("my cat.png".to_owned())));
-        let microphone = SlashCommand::UseDevice(Direction::Input, Some("USB mic".to_owned()));
-        assert_eq!(parsed("/input USB mic", PLAIN_CALL), Ok(microphone));
-        assert_eq!(
-            parsed("/output default", PLAIN_CALL),
-            Ok(SlashCommand::UseDevice(Direction::Output, None))
-        );
-    }
-
-    #[test]
-    fn two_slashes_send_a_message_that_begins_with_one() {
-        assert_eq!(parse("//help me", CHAT), Ok(SubmittedText::Message("/help me".to_owned())));
-    }
-
-    #[test]
-    fn an_unknown_command_is_an_error_with_the_nearest_name() {
-        for (text, expected) in [
-            ("/cler", "unknown command /cler; did you mean /clear?"),
-            ("/ret please", "unknown command /ret; did you mean /retry?"),
-            ("/xyzzyx", "unknown command /xyzzyx; try /help"),
-        ] {
-            assert_eq!(parsed(text, CHAT), Err(expected.to_owned()));
-        }
-    }
-
-    #[test]
-    fn a_command_that_cannot_be_carried_out_is_one_sentence() {
-        for (text, context, expected) in [
-            ("/mute", CHAT, "/mute needs a call: a chat has no audio"),
-            ("/speak loudly", CHAT, "/speak takes one of on, off"),
-            ("/image", CHAT, "/image needs an argument: /image FILE"),
-            ("/edit", PLAIN_CALL, "/edit needs the screen: leave out --plain"),
-            ("/help me", CHAT, "/help takes no argument"),
-            ("/save", CHAT, "/save needs an argument: /save FILE"),
-            ("/copy all", CHAT, "/copy takes one of answer, source, code"),
-            ("/volume 101", PLAIN_CALL, "/volume needs a whole number from 0 to 100"),
-            ("/volume loud", PLAIN_CALL, "/volume needs a whole number from 0 to 100"),
-            ("/speed 2", PLAIN_CALL, "/speed needs a number from 0.25 to 1.5"),
-            ("/speed NaN", PLAIN_CALL, "/speed needs a number from 0.25 to 1.5"),
-        ] {
-            assert_eq!(parsed(text, context), Err(expected.to_owned()));
-        }
-    }
-
-    #[test]
-    fn each_name_of_the_table_is_a_command() {
-        for spec in COMMANDS.iter().filter(|spec| spec.name != "//") {
-            assert!(command(spec.name, "1").is_some(), "{}", spec.name);
-        }
-    }
-
-    #[test]
-    fn a_slash_offers_the_names() {
-        assert_eq!(offers("/s", CHAT), ["/stop", "/save", "/system", "/speak", "/settings"]);
-        assert_eq!(offers("/", CHAT).len(), 21);
-        assert!(offers("/save x", CHAT).is_empty() && offers("hello", CHAT).is_empty());
-    }
-
-    #[test]
-    fn a_file_name_is_completed_after_a_command_that_takes_one() {
-        assert_eq!(file_prefix("/save notes/to"), Some("notes/to"));
-        assert_eq!(file_prefix("/image cat"), Some("cat"));
-        assert_eq!(file_prefix("/system notes"), None);
-        assert_eq!(common_prefix(&["talk.md", "tally.md"]), "tal");
-        assert_eq!(common_prefix(&["äb", "äc"]), "ä");
-        assert_eq!(common_prefix(&Vec::<String>::new()), "");
-    }
-}
+mod tests;
