@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::dsp::frame::{ClipId, Frame};
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
 
 /// An event of the audio side.
 ///
@@ -158,6 +158,10 @@ pub struct DeviceEntry {
     pub id: String,
     /// The display name.
     pub name: String,
+    /// The sound system.
+    pub host: String,
+    /// The rate it is open at, if it is in use.
+    pub rate: Option<SampleRate>,
     /// Whether it is the system default.
     pub is_default: bool,
     /// Whether it is in use in this call.
@@ -300,6 +304,7 @@ pub(crate) enum AudioCommand {
     Record,
     UseDevice(Direction, DeviceRequest),
     ListDevices,
+    TestTone,
     /// Poll the devices: one of them has data.
     Poll,
     /// End, and complete output and recording.

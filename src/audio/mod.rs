@@ -122,6 +122,11 @@ impl Control {
         self.send(AudioCommand::ListDevices);
     }
 
+    /// Plays a test tone over anything else that is played. It is neither recorded nor counted.
+    pub fn play_test_tone(&self) {
+        self.send(AudioCommand::TestTone);
+    }
+
     /// Reports `speech_started` of the server. Without near-end speech it shows that the server hears the echo.
     pub fn note_server_speech(&self) {
         self.send(AudioCommand::ServerSpeech);

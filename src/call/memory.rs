@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::audio::api::Direction;
 use crate::config::settings::Setting;
 use crate::config::state::StateFile;
+use crate::session::io::setting::Preference;
 
 /// Name of the system default device.
 const DEFAULT: &str = "default";
@@ -15,6 +16,8 @@ pub(crate) struct CallMemory {
     /// None without a home directory.
     pub(crate) path: Option<PathBuf>,
     pub(crate) profile: String,
+    /// Preset for background noise in force.
+    pub(crate) vad_preset: String,
 }
 
 impl CallMemory {
@@ -30,6 +33,16 @@ impl CallMemory {
     /// Remembers the volume; returns a message on failure.
     pub(crate) fn volume(&self, percent: u8) -> Option<String> {
         self.remember("the volume", Setting::Volume, &percent.to_string())
+    }
+
+    /// Remembers a preference; returns a message on failure.
+    pub(crate) fn preference(&self, preference: Preference, value: &str) -> Option<String> {
+        let (what, setting) = match preference {
+            Preference::Theme => ("the theme", Setting::Theme),
+            Preference::VadPreset => ("the preset", Setting::VadPreset),
+            Preference::Language => ("the language", Setting::UiLang),
+        };
+        self.remember(what, setting, value)
     }
 
     fn remember(&self, what: &str, setting: Setting, text: &str) -> Option<String> {

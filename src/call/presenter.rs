@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -20,9 +21,11 @@ use crate::captions::chinese::ChineseScript;
 use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};
+use crate::net::endpoint::redaction::Redactor;
 use crate::session::io::message::PastTurn;
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::test_hooks;
+use crate::ui::event_log::WireEvent;
 use crate::ui::model::{CallInfo, Model};
 use crate::ui::output::captions::{CaptionLines, ScriptConverter};
 use crate::ui::output::json::{JsonDetail, JsonLines};
@@ -131,6 +134,10 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) questions: QuestionFile,
     /// The conversation in writing on the same screen.
     pub(crate) text: Option<ScreenPane>,
+    /// Protocol events, for the screen.
+    pub(crate) events: Option<Receiver<WireEvent>>,
+    /// Removes keys from them.
+    pub(crate) redactor: Redactor,
 }
 
 /// Writers for lines.
@@ -177,6 +184,8 @@ impl Presenter {
             lines,
             questions,
             text,
+            events,
+            redactor,
         } = config;
         let Lines { data, status, prompting, shows_usage, keeps_conversation } = lines;
         let strings = info.language.strings();
@@ -221,7 +230,9 @@ impl Presenter {
                         test_hooks::maybe_panic("ui", now);
                         now
                     }),
-                    theme: theme::theme(display),
+                    theme: theme::by_name(display),
+                    events,
+                    redact: Box::new(move |text| redactor.redact_json(text).into_owned()),
                     keys: Arc::clone(&display.keys),
                     history: questions.read(),
                     record: Box::new(move |text| questions.record(text)),

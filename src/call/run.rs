@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
 
 use tokio::sync::mpsc;
 
@@ -15,6 +16,7 @@ use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
+use crate::call::connections::event_tap::EventTap;
 use crate::call::connections::wire::Wire;
 use crate::call::driver::audio_start::{audio_error, start_audio};
 use crate::call::driver::level_meters::LevelMeters;
@@ -42,6 +44,8 @@ use crate::protocol::settings::TurnMethod;
 use crate::session::Session;
 use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Input, Notice, UserCommand};
 use crate::session::plan::{ConnectionPolicy, InputEndAction, Mode, Plan, TurnControl};
+use crate::ui::event_log::WireEvent;
+use crate::ui::model::settings::CallSettings;
 use crate::ui::model::{CallInfo, TurnDetectionKind};
 use crate::ui::output::plain::PlainStyle;
 use crate::ui::terminal::ScreenPane;
@@ -89,6 +93,7 @@ pub(crate) struct BegunCall {
     clock: Clock,
     levels: LevelMeters,
     pub(crate) trace: Option<SharedTrace>,
+    pub(crate) tap: Option<EventTap>,
     feed: Option<FileFeed>,
     stops_answer: Option<Arc<AtomicBool>>,
 }
@@ -141,6 +146,7 @@ struct PresenterInputs<'a> {
     clock: Clock,
     levels: &'a LevelMeters,
     text: Option<ScreenPane>,
+    events: Option<Receiver<WireEvent>>,
 }
 
 impl Call<'_> {
@@ -184,10 +190,15 @@ impl Call<'_> {
             None => None,
         };
         let levels = LevelMeters::default();
-        let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels, text };
+        let (tap, events) = match self.mode {
+            PresentationMode::Screen => Some(EventTap::new()).unzip(),
+            PresentationMode::Plain | PresentationMode::Json => (None, None),
+        };
+        let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels, text, events };
         self.recorder.as_ref().map_or(Ok(()), ConversationRecorder::prepare)?;
         let presenter = self.presenter(&stderr, inputs)?;
-        let begun = BegunCall { presenter, commands, commands_rx, clock, levels, trace, feed, stops_answer };
+        let begun =
+            BegunCall { presenter, commands, commands_rx, clock, levels, trace, tap, feed, stops_answer };
         Ok((begun, stderr))
     }
 
@@ -201,8 +212,17 @@ impl Call<'_> {
         begun: BegunCall,
         other: Option<SessionLink>,
     ) -> Result<CallStart, Error> {
-        let BegunCall { mut presenter, commands, mut commands_rx, clock, levels, trace, feed, stops_answer } =
-            begun;
+        let BegunCall {
+            mut presenter,
+            commands,
+            mut commands_rx,
+            clock,
+            levels,
+            trace,
+            tap,
+            feed,
+            stops_answer,
+        } = begun;
         presenter.show_history(&self.plan.history);
         if let (Some(feed), true) = (&feed, stderr_can_erase()) {
             let name = self.file.as_ref().map_or("", |file| &file.name);
@@ -252,7 +272,7 @@ impl Call<'_> {
         let driver = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
             piped,
-            wire: Wire { connections: Connections::new(self.target, link), trace, clock },
+            wire: Wire { connections: Connections::new(self.target, link), trace, tap, clock },
             openings: u32::from(audio.is_some()),
             audio,
             feed,
@@ -306,9 +326,15 @@ impl Call<'_> {
                 .or(self.speaker.as_ref())
                 .and_then(AudioOptions::speaker_volume),
             captions: self.plan.mode == Mode::Transcribe,
+            settings: CallSettings {
+                speed_percent: self.plan.settings.speed.map_or(100, |speed| (speed * 100.0).round() as u32),
+                instructions: self.plan.settings.instructions.clone().unwrap_or_default(),
+                vad_preset: self.memory.vad_preset.clone(),
+                theme: theme::name(self.display),
+            },
             language: theme::language(self.display),
         };
-        let PresenterInputs { commands, clock, levels, text } = inputs;
+        let PresenterInputs { commands, clock, levels, text, events } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
         let keeps_conversation = match self.stdin {
             StdinMode::Lines | StdinMode::Prompted => true,
@@ -330,6 +356,8 @@ impl Call<'_> {
             lines,
             questions: self.questions.clone(),
             text,
+            events,
+            redactor: self.target.redactor(),
         })
     }
 

@@ -12,20 +12,8 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Kind};
 use crate::files::{self, FileAccess, OutputFile, WriteMode};
 use crate::net::endpoint::redaction::Redactor;
+use crate::ui::event_log::WireDirection;
 use crate::ui::text::json::escaped;
-
-/// Direction of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TraceDirection {
-    /// To the endpoint.
-    Out,
-    /// From the endpoint.
-    In,
-    /// To the endpoint, on the standby connection.
-    NextOut,
-    /// From the endpoint, on the standby connection.
-    NextIn,
-}
 
 /// Treatment of lines that a trace file already contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +55,7 @@ impl SharedTrace {
     /// # Errors
     ///
     /// If the disk is full or gone.
-    pub fn event(&self, at: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
+    pub fn event(&self, at: Duration, direction: WireDirection, text: &str) -> Result<(), Error> {
         self.file.borrow_mut().event(at, (direction, self.mode), text)
     }
 }
@@ -106,7 +94,7 @@ impl TraceFile {
     /// # Errors
     ///
     /// If the disk is full or gone.
-    fn event(&mut self, at: Duration, origin: (TraceDirection, TracedMode), text: &str) -> Result<(), Error> {
+    fn event(&mut self, at: Duration, origin: (WireDirection, TracedMode), text: &str) -> Result<(), Error> {
         self.write(at, origin, text).map_err(|error| {
             let error =
                 anyhow::Error::new(error).context(format!("cannot write the trace {}", self.path.display()));
@@ -117,7 +105,7 @@ impl TraceFile {
     fn write(
         &mut self,
         at: Duration,
-        (direction, mode): (TraceDirection, TracedMode),
+        (direction, mode): (WireDirection, TracedMode),
         text: &str,
     ) -> io::Result<()> {
         if !std::mem::replace(&mut self.has_begun, true) {
@@ -128,10 +116,10 @@ impl TraceFile {
             }
         }
         let direction = match direction {
-            TraceDirection::Out => r#""out""#,
-            TraceDirection::In => r#""in""#,
-            TraceDirection::NextOut => r#""out","next":true"#,
-            TraceDirection::NextIn => r#""in","next":true"#,
+            WireDirection::Out => r#""out""#,
+            WireDirection::In => r#""in""#,
+            WireDirection::NextOut => r#""out","next":true"#,
+            WireDirection::NextIn => r#""in","next":true"#,
         };
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
         let mode = match mode {
@@ -169,15 +157,15 @@ mod tests {
         let path = directory.path().join("trace.jsonl");
         let trace =
             shared(&path, ExistingTrace::Replace, Redactor::of([&Secret::new("sk-very-secret")])).unwrap();
-        trace.event(Duration::from_millis(5), TraceDirection::Out, r#"{"type":"x"}"#).unwrap();
+        trace.event(Duration::from_millis(5), WireDirection::Out, r#"{"type":"x"}"#).unwrap();
         trace
             .event(
                 Duration::from_millis(7),
-                TraceDirection::In,
+                WireDirection::In,
                 "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}",
             )
             .unwrap();
-        trace.event(Duration::from_millis(9), TraceDirection::In, "not json").unwrap();
+        trace.event(Duration::from_millis(9), WireDirection::In, "not json").unwrap();
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("very-secret"), "{text}");
@@ -201,8 +189,8 @@ mod tests {
             "sk-very&#43;secret&sol;0123",
         ] {
             let event = format!(r#"{{"type":"error","message":"wrong: {echoed}!"}}"#);
-            trace.event(Duration::ZERO, TraceDirection::In, &event).unwrap();
-            trace.event(Duration::ZERO, TraceDirection::In, &format!("no json: {echoed}")).unwrap();
+            trace.event(Duration::ZERO, WireDirection::In, &event).unwrap();
+            trace.event(Duration::ZERO, WireDirection::In, &format!("no json: {echoed}")).unwrap();
         }
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
@@ -215,8 +203,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         let trace = shared(&path, ExistingTrace::Replace, Redactor::default()).unwrap();
-        trace.event(Duration::ZERO, TraceDirection::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
-        trace.event(Duration::ZERO, TraceDirection::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
+        trace.event(Duration::ZERO, WireDirection::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
+        trace.event(Duration::ZERO, WireDirection::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(r#"{"t":"\u009b31m\u007f\u202e"}"#), "{text}");
@@ -241,8 +229,8 @@ mod tests {
         fs::write(&path, "of another run").unwrap();
         for existing in [ExistingTrace::Replace, ExistingTrace::Keep] {
             let trace = shared(&path, existing, Redactor::default()).unwrap();
-            trace.event(Duration::ZERO, TraceDirection::Out, "{}").unwrap();
-            trace.event(Duration::ZERO, TraceDirection::In, "{}").unwrap();
+            trace.event(Duration::ZERO, WireDirection::Out, "{}").unwrap();
+            trace.event(Duration::ZERO, WireDirection::In, "{}").unwrap();
         }
         let text = fs::read_to_string(&path).unwrap();
         let pair = "{\"at_ms\":0,\"dir\":\"out\",\"event\":{}}\n{\"at_ms\":0,\"dir\":\"in\",\"event\":{}}\n";

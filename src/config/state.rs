@@ -19,7 +19,8 @@ pub struct StateFile {
 }
 
 /// Settings that are remembered when they change during a call.
-pub const REMEMBERED: [Setting; 3] = [Setting::Input, Setting::Output, Setting::Volume];
+pub const REMEMBERED: [Setting; 6] =
+    [Setting::Input, Setting::Output, Setting::Volume, Setting::VadPreset, Setting::Theme, Setting::UiLang];
 
 impl StateFile {
     /// Reads the file at `path`; an absent one is empty. A damaged one is renamed for inspection, since no call may

@@ -15,6 +15,7 @@ pub enum Action {
     VolumeUp,
     VolumeDown,
     Devices,
+    Settings,
     SwitchMode,
     SwitchCall,
     MuteCall,
@@ -46,6 +47,8 @@ pub enum Action {
     Redo,
     Unfold,
     Help,
+    Latency,
+    Events,
     Redraw,
     Suspend,
 }
@@ -142,7 +145,7 @@ impl ActionSpec {
 }
 
 /// All actions in the order of the help.
-pub const ACTIONS: [ActionSpec; 44] = [
+pub const ACTIONS: [ActionSpec; 47] = [
     call((Action::End, "end", &["ctrl-c", "ctrl-q"]), ALL, "end"),
     call((Action::Cancel, "cancel", &["ctrl-c"]), &[Chat], "stop, then clear the text, then leave"),
     call((Action::EndCaptions, "end-captions", &["q"]), &[Captions], "end the captions"),
@@ -155,6 +158,7 @@ pub const ACTIONS: [ActionSpec; 44] = [
     call((Action::VolumeUp, "volume-up", &["alt-up"]), CALLS, "make the assistant louder"),
     call((Action::VolumeDown, "volume-down", &["alt-down"]), CALLS, "make the assistant softer"),
     call((Action::Devices, "devices", &["f2"]), AUDIO, "choose the microphone or speaker"),
+    call((Action::Settings, "settings", &["f3"]), TYPED, "show and change settings"),
     call((Action::SwitchMode, "switch-mode", &["f6", "ctrl-g"]), TYPED, "go to the other mode: call or text"),
     call((Action::SwitchCall, "switch-call", &["f7", "ctrl-s"]), TYPED, "hang up, or call again"),
     call((Action::MuteCall, "mute-call", &["ctrl-t"]), &[Chat], "mute or unmute the call, in text mode"),
@@ -187,6 +191,8 @@ pub const ACTIONS: [ActionSpec; 44] = [
     text((Action::Redo, "redo", &["alt-/", "alt-_"]), "redo"),
     text((Action::Unfold, "unfold", &["ctrl-x"]), "unfold pasted text"),
     spec((Action::Help, "help", &["f1", "?"]), ALL, ActionGroup::Window, "show this help"),
+    spec((Action::Latency, "latency", &["f4"]), TYPED, ActionGroup::Window, "show where delays come from"),
+    spec((Action::Events, "events", &["f5"]), ALL, ActionGroup::Window, "show protocol events"),
     spec((Action::Redraw, "redraw", &["ctrl-l"]), ALL, ActionGroup::Window, "redraw the screen"),
     spec((Action::Suspend, "suspend", &["ctrl-z"]), ALL, ActionGroup::Window, "suspend the program"),
 ];

@@ -270,10 +270,14 @@ open_enum! {
     }
 }
 
+/// Voices of the protocol; endpoints may have others.
+pub const KNOWN_VOICES: &[&str] =
+    &["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"];
+
 /// A named or custom voice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Voice {
-    /// `marin`, `cedar`, `alloy` …
+    /// One of [`KNOWN_VOICES`], or another of this endpoint.
     Named(String),
     /// `{"id": "voice_…"}` (GA).
     Custom(String),

@@ -304,6 +304,10 @@ impl Session {
                 peers.cx.show(Notice::Volume(volume));
             }
             UserCommand::ListDevices => peers.cx.outputs.push(Output::ListDevices),
+            UserCommand::TestTone => peers.cx.outputs.push(Output::TestTone),
+            UserCommand::Prefer(preference, value) => {
+                peers.cx.outputs.push(Output::Remember(preference, value));
+            }
             UserCommand::UseDevice(side, id) => peers.cx.outputs.push(Output::UseDevice(side, id)),
             // Without any line, standard input was merely left open; an input that ends has its own end.
             UserCommand::LinesEnded => {

@@ -10,6 +10,7 @@ use crate::session::context::Peers;
 use crate::session::conversation::Conversation;
 use crate::session::conversation::history::RemovedItem;
 use crate::session::io::delay::DelayOrigin;
+use crate::session::io::setting::SettingChange;
 use crate::session::io::{ConnectionState, Failure, Notice, Output, Removal};
 use crate::session::plan::{ConnectionPolicy, Mode};
 use crate::session::{Parts, Session};
@@ -78,8 +79,11 @@ impl Session {
             return;
         }
         self.plan.settings.instructions = Some(instructions.clone());
-        self.update(now, SessionSettings { instructions: Some(instructions), ..SessionSettings::default() });
-        self.outputs.info("instructions changed");
+        self.update(
+            now,
+            SessionSettings { instructions: Some(instructions.clone()), ..SessionSettings::default() },
+        );
+        self.outputs.show(Notice::Setting(SettingChange::Instructions(instructions)));
     }
 
     /// Changes the speed of speech, which endpoints accept between responses only.
@@ -91,7 +95,7 @@ impl Session {
         let speed = Some(f64::from(percent) / 100.0);
         self.plan.settings.speed = speed;
         self.update(now, SessionSettings { speed, ..SessionSettings::default() });
-        self.outputs.info(format!("speed of speech {percent} %"));
+        self.outputs.show(Notice::Setting(SettingChange::Speed(percent)));
     }
 
     /// Changes settings of the connection in use; the next one gets them from the plan.

@@ -10,6 +10,7 @@ pub mod input;
 pub mod output;
 pub mod text;
 pub mod draw_throttle;
+pub mod event_log;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,6 +1,7 @@
 //! Selection of devices by id or name. Pure.
 
-use crate::audio::api::Direction;
+use crate::audio::api::{DeviceEntry, Direction};
+use crate::dsp::frame::SampleRate;
 
 /// Result of a device lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,12 @@ impl ListedDevice {
     /// Returns the id without the host.
     pub fn bare_id(&self) -> &str {
         self.id.split_once(':').map_or(self.id.as_str(), |(_, bare)| bare)
+    }
+
+    /// Returns the entry of a list during a call; `rate` is known if the device is in use.
+    pub(crate) fn entry(self, rate: Option<SampleRate>) -> DeviceEntry {
+        let Self { direction, id, name, host, is_default, native: _ } = self;
+        DeviceEntry { direction, id, name, host, rate, is_default, in_use: rate.is_some() }
     }
 
     /// Returns whether it captures the output of a speaker.

@@ -17,12 +17,15 @@ use crate::audio::options::Processing;
 use crate::audio::playback::queue::{self, PlaybackQueue, PlaybackQueueParts};
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 use crate::audio::realtime::counters::CallbackCounters;
+use crate::audio::realtime::test_tone;
 use crate::audio::recording::recorder::Recorder;
 use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::LevelMeter;
 
 /// Audio the channel to the session holds; when full, the oldest frame is dropped.
 const MIC_CHANNEL: Duration = Duration::from_secs(1);
+/// Samples as loud as the test tone, for the meter.
+const TONE_LEVEL: [i16; 8] = [(test_tone::AMPLITUDE * i16::MAX as f32) as i16; 8];
 /// Least interval between counter events.
 const COUNTER_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -78,6 +81,7 @@ pub struct Engine {
     recording_failure: Option<String>,
     /// Rate of the speaker.
     speaker_rate: SampleRate,
+    output_meter: Arc<LevelMeter>,
 }
 
 impl Engine {
@@ -128,7 +132,7 @@ impl Engine {
             mic,
             events: events_rx,
             input_meter,
-            output_meter,
+            output_meter: Arc::clone(&output_meter),
             shared: Arc::clone(&shared),
         };
         let engine = Self {
@@ -143,6 +147,7 @@ impl Engine {
             recorder: None,
             recording_failure: None,
             speaker_rate: format.device_out,
+            output_meter,
         };
         (engine, channels)
     }
@@ -172,6 +177,24 @@ impl Engine {
         self.shared.volume.set(volume);
     }
 
+    /// Plays a test tone, unless one is playing.
+    pub fn play_test_tone(&mut self) {
+        if !self.is_tone_playing() {
+            CallbackCounters::add(&self.shared.tone_requested, 1);
+        }
+    }
+
+    fn is_tone_playing(&self) -> bool {
+        let requested = self.shared.tone_requested.load(Ordering::Relaxed);
+        requested != self.shared.tone_done.load(Ordering::Acquire)
+    }
+
+    /// Gives up a test tone without the callback, which will not run any more.
+    fn stop_tone(&mut self) {
+        let requested = self.shared.tone_requested.load(Ordering::Relaxed);
+        self.shared.tone_done.store(requested, Ordering::Release);
+    }
+
     /// Mutes or unmutes the microphone.
     pub fn set_mute(&mut self, mute: Mute) {
         self.microphone.set_mute(mute);
@@ -185,6 +208,7 @@ impl Engine {
     /// Notes that the playback callback will not run again.
     pub fn speaker_lost(&mut self) {
         self.speaker.device_lost();
+        self.stop_tone();
     }
 
     /// Switches to a microphone of this rate and returns its callback. Audio left in the former ring is lost.
@@ -199,6 +223,7 @@ impl Engine {
     pub(crate) fn connect_speaker(&mut self, device: SampleRate) -> PlaybackCallback {
         let (samples, playback) = ring(device, queue::CAPACITY);
         self.speaker.connect(samples, device);
+        self.stop_tone();
         self.speaker_rate = device;
         let (reference, reference_rx) = ring(device, framing::CAPACITY);
         let has_reference = self.microphone.connect_reference(reference_rx, device);
@@ -253,6 +278,9 @@ impl Engine {
     pub fn step(&mut self, now: Duration) -> Duration {
         let captured = self.microphone.step();
         self.speaker.step(now);
+        if self.is_tone_playing() {
+            self.output_meter.publish(&TONE_LEVEL);
+        }
         self.record(|recorder| recorder.step(now));
         self.report_counters(now);
         captured
@@ -275,7 +303,11 @@ impl Engine {
 
     /// Returns the demand for the speaker.
     pub(crate) fn demand(&self) -> SpeakerDemand {
-        if self.speaker.is_idle() { SpeakerDemand::Idle } else { SpeakerDemand::Active }
+        if self.speaker.is_idle() && !self.is_tone_playing() {
+            SpeakerDemand::Idle
+        } else {
+            SpeakerDemand::Active
+        }
     }
 
     /// Adds gaps that occurred downstream of the callback.
@@ -311,6 +343,7 @@ impl Engine {
             AudioCommand::Record => self.begin_recording(),
             AudioCommand::UseDevice(..)
             | AudioCommand::ListDevices
+            | AudioCommand::TestTone
             | AudioCommand::Poll
             | AudioCommand::Close
             | AudioCommand::Abandon => {}

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use rtrb::{Consumer, Producer};
 
 use crate::audio::realtime::counters::CallbackCounters;
+use crate::audio::realtime::test_tone::TestTone;
 use crate::dsp::frame::SampleRate;
 
 /// Fade-out at a flush: too short to be heard, too long to click.
@@ -72,6 +73,8 @@ pub struct PlaybackCallback {
     gain_step: f32,
     /// Number of the last completed flush.
     flushed: u64,
+    tone: Option<TestTone>,
+    rate: SampleRate,
     /// The last sample played, which decays if none follows.
     last: f32,
     fade_out_samples: usize,
@@ -111,6 +114,8 @@ impl PlaybackCallback {
             tap: None,
             state: RingState::Playing,
             flushed,
+            tone: None,
+            rate,
             reference: None,
             gain_step: (1.0 - DUCKED) / samples(DUCK_MS) as f32,
             last: 0.0,
@@ -141,7 +146,9 @@ impl PlaybackCallback {
         }
         let taken = self.play(output, channels, frames);
         self.decay(&mut output[taken * channels..], channels);
-        self.write_taps(output, channels);
+        write_tap(self.tap.as_mut(), output, channels);
+        self.add_tone(output, channels);
+        write_tap(self.reference.as_mut(), output, channels);
         CallbackCounters::add(&self.shared.taken, taken as u64);
         self.update_state(frames - taken, requested);
         self.shared.largest_block.fetch_max(frames as u64, Ordering::Relaxed);
@@ -178,13 +185,21 @@ impl PlaybackCallback {
         }
     }
 
-    /// Writes what was played to reference and tap; skips samples without room.
-    fn write_taps(&mut self, output: &[f32], channels: usize) {
-        for tap in [&mut self.reference, &mut self.tap].into_iter().flatten() {
-            let room = (output.len() / channels).min(tap.slots());
-            if let Ok(chunk) = tap.write_chunk_uninit(room) {
-                chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
-            }
+    /// Adds the test tone at the volume of the speaker.
+    fn add_tone(&mut self, output: &mut [f32], channels: usize) {
+        let requested = self.shared.tone_requested.load(Ordering::Acquire);
+        if requested == self.shared.tone_done.load(Ordering::Relaxed) {
+            return;
+        }
+        let tone = self.tone.get_or_insert_with(|| TestTone::new(self.rate));
+        let gain = self.shared.volume.get().gain();
+        for frame in output.chunks_exact_mut(channels) {
+            let Some(sample) = tone.next() else {
+                self.tone = None;
+                self.shared.tone_done.store(requested, Ordering::Release);
+                return;
+            };
+            frame.iter_mut().for_each(|played| *played = (*played + gain * sample).clamp(-1.0, 1.0));
         }
     }
 
@@ -214,6 +229,15 @@ impl PlaybackCallback {
             chunk.commit_all();
         }
         self.last = 0.0;
+    }
+}
+
+/// Writes what was played to a tap; skips samples without room.
+fn write_tap(tap: Option<&mut Producer<f32>>, output: &[f32], channels: usize) {
+    let Some(tap) = tap else { return };
+    let room = (output.len() / channels).min(tap.slots());
+    if let Ok(chunk) = tap.write_chunk_uninit(room) {
+        chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
     }
 }
 
@@ -277,6 +301,29 @@ mod tests {
         assert!(output[12..].windows(4).all(|pair| pair[3] <= pair[0]));
         assert_eq!(output[2_999], 0.0);
         assert_eq!((load(&shared.taken), load(&shared.underruns)), (4, 0));
+    }
+
+    #[test]
+    fn a_test_tone_is_played_and_known_to_the_canceller_but_not_recorded() {
+        let (mut ring, playback, shared) = playback(100);
+        let ((reference, mut referenced), (tap, mut tapped)) =
+            (RingBuffer::new(3_000), RingBuffer::new(3_000));
+        let mut playback = playback.with_reference(Some(reference)).with_tap(tap);
+        ring.push_entire_slice(&[0.25; 10]).unwrap();
+        shared.tone_requested.store(1, Ordering::Release);
+        let mut output = [0.0; 3_000];
+        assert_eq!(playback.on_output(&mut output, 1), 10);
+        let taken =
+            |ring: &mut rtrb::Consumer<f32>| std::iter::from_fn(|| ring.pop().ok()).collect::<Vec<_>>();
+        assert_eq!(taken(&mut referenced), output);
+        let recorded = taken(&mut tapped);
+        assert!(recorded[..10] == [0.25; 10] && recorded[1_000..].iter().all(|sample| *sample == 0.0));
+        assert!(output[1_000..].iter().any(|sample| sample.abs() > 0.01), "the tone is heard");
+        assert_eq!((load(&shared.taken), load(&shared.tone_done)), (10, 0));
+        for _ in 0..100 {
+            playback.on_output(&mut output, 1);
+        }
+        assert_eq!((load(&shared.tone_done), output), (1, [0.0; 3_000]));
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct CallbackCounters {
     pub flush_requested: AtomicU64,
     /// Number of the last completed flush, released by the callback once `taken` is final.
     pub flush_done: AtomicU64,
+    /// Number of the last requested test tone, released by the engine.
+    pub tone_requested: AtomicU64,
+    /// Number of the last completed test tone, released by the callback.
+    pub tone_done: AtomicU64,
 }
 
 impl CallbackCounters {

@@ -6,3 +6,4 @@ pub mod counters;
 pub mod slot;
 #[cfg(feature = "device")]
 pub mod cards;
+pub(crate) mod test_tone;

@@ -162,6 +162,10 @@ impl Runner {
                     AudioCommand::UseDevice(direction, wanted) => self.use_device(now, direction, wanted),
                     AudioCommand::ListDevices => self.enumerator.start(),
                     AudioCommand::Mute(mute) => self.mute(now, mute),
+                    AudioCommand::TestTone => match &self.output {
+                        OutputTarget::Device(_) => self.engine.play_test_tone(),
+                        OutputTarget::Paced(_) => self.engine.emit(not_a_device(Direction::Output)),
+                    },
                     AudioCommand::Poll => {}
                     // A file keeps the level that the endpoint sent.
                     AudioCommand::SetVolume(volume) => {
@@ -284,13 +288,12 @@ impl Runner {
     }
 
     fn device_entry(&self, listed: ListedDevice) -> DeviceEntry {
-        let ListedDevice { direction, id, name, is_default, host: _, native: _ } = listed;
-        let open = match direction {
+        let open = match listed.direction {
             Direction::Input => self.input_info(),
             Direction::Output => self.output_info(),
         };
-        let in_use = open.is_some_and(|info| info.id == id);
-        DeviceEntry { direction, id, name, is_default, in_use }
+        let open = open.filter(|info| info.id == listed.id);
+        listed.entry(open.map(|info| info.rate))
     }
 
     fn input_info(&self) -> Option<&DeviceInfo> {

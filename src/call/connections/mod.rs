@@ -1,5 +1,6 @@
 //! Connections of a call: current, standby and draining.
 
+pub(crate) mod event_tap;
 pub(crate) mod wire;
 pub(crate) mod observed;
 

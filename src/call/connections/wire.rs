@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::call::clock::Clock;
+use crate::call::connections::event_tap::EventTap;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
-use crate::call::trace::{SharedTrace, TraceDirection};
+use crate::call::trace::SharedTrace;
 use crate::error::Error;
 use crate::net::ws::connection::WebSocketEvent;
 use crate::protocol::close::CloseCause;
@@ -13,12 +14,15 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::server::ServerEvent;
 use crate::session::io::{Input, NextEvent, Output};
+use crate::ui::event_log::WireDirection;
 
 /// The connections of a session, with the optional trace of their events.
 pub(crate) struct Wire {
     pub(crate) connections: Connections,
     /// Shared by the sessions of a call.
     pub(crate) trace: Option<SharedTrace>,
+    /// Shows events on a screen.
+    pub(crate) tap: Option<EventTap>,
     pub(crate) clock: Clock,
 }
 
@@ -54,11 +58,11 @@ impl Wire {
     ) -> Result<Option<Output>, Error> {
         if let Output::Send(event) = output {
             let text = encode::client_event(&event, dialect);
-            self.trace_event(now, TraceDirection::Out, &text)?;
+            self.trace_event(now, WireDirection::Out, &text)?;
             self.connections.queue(text);
         } else if let Output::SendNext { event, dialect } = output {
             let text = encode::client_event(&event, dialect);
-            self.trace_event(now, TraceDirection::NextOut, &text)?;
+            self.trace_event(now, WireDirection::NextOut, &text)?;
             self.connections.queue_next(text);
         } else if let Output::Open(handshake) = output {
             self.connections.dial(handshake);
@@ -78,7 +82,10 @@ impl Wire {
         Ok(None)
     }
 
-    fn trace_event(&mut self, now: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
+    fn trace_event(&mut self, now: Duration, direction: WireDirection, text: &str) -> Result<(), Error> {
+        if let Some(tap) = &mut self.tap {
+            tap.event(now, direction, text);
+        }
         self.trace.as_ref().map_or(Ok(()), |trace| trace.event(now, direction, text))
     }
 
@@ -87,7 +94,7 @@ impl Wire {
             ConnectionsEvent::Current(ConnectionEvent::Opened) => Some(Input::Opened),
             ConnectionsEvent::Current(ConnectionEvent::Failed(failure)) => Some(Input::DialFailed(failure)),
             ConnectionsEvent::Current(ConnectionEvent::Link(event)) => {
-                self.message(event, TraceDirection::In)?.map(|message| match message {
+                self.message(event, WireDirection::In)?.map(|message| match message {
                     Message::Event(event) => Input::Server(event),
                     Message::Malformed(message) => Input::Malformed(message),
                     Message::Closed(cause) => Input::Closed(cause),
@@ -98,7 +105,7 @@ impl Wire {
                 Some(Input::Next(NextEvent::Failed(failure)))
             }
             ConnectionsEvent::Next(ConnectionEvent::Link(event)) => {
-                match self.message(event, TraceDirection::NextIn)? {
+                match self.message(event, WireDirection::NextIn)? {
                     Some(Message::Event(event)) => Some(Input::Next(NextEvent::Server(event))),
                     Some(Message::Closed(cause)) => Some(Input::Next(NextEvent::Closed(cause))),
                     // Malformed events of the standby connection are ignored.
@@ -108,11 +115,7 @@ impl Wire {
         })
     }
 
-    fn message(
-        &mut self,
-        event: WebSocketEvent,
-        direction: TraceDirection,
-    ) -> Result<Option<Message>, Error> {
+    fn message(&mut self, event: WebSocketEvent, direction: WireDirection) -> Result<Option<Message>, Error> {
         Ok(match event {
             WebSocketEvent::Text(text) => {
                 self.trace_event(self.clock.now(), direction, &text)?;

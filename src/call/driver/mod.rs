@@ -30,6 +30,7 @@ use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
+use crate::session::io::setting::SettingChange;
 use crate::session::io::{
     ConnectionState, EndReason, Input, Notice, OtherSession, Output, TurnState, UserCommand,
 };
@@ -200,6 +201,7 @@ impl CallDriver {
             }
             (Output::SetVolume(volume), _) => self.set_volume(now, volume)?,
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
+            (Output::TestTone, Some(audio)) => audio.control.play_test_tone(),
             (Output::UseDevice(direction, id), Some(audio)) => {
                 let request = id.map_or(DeviceRequest::Default, DeviceRequest::Named);
                 audio.control.use_device(direction, request);
@@ -212,9 +214,16 @@ impl CallDriver {
                 | Output::Duck
                 | Output::Unduck
                 | Output::ListDevices
+                | Output::TestTone
                 | Output::UseDevice(..),
                 None,
             ) => {}
+            (Output::Remember(preference, value), _) => {
+                if let Some(message) = self.memory.preference(preference, &value) {
+                    self.show(now, &Notice::Error { code: None, message })?;
+                }
+                self.show(now, &Notice::Setting(SettingChange::Preference(preference, value)))?;
+            }
             (Output::Rewind(to), _) => {
                 if let Some(feed) = &mut self.feed {
                     feed.rewind(to).map_err(audio_error)?;

@@ -93,6 +93,7 @@ impl ConversationRecorder {
             | Notice::Delay(_)
             | Notice::Muted(_)
             | Notice::Volume(_)
+            | Notice::Setting(_)
             | Notice::Mark(_)
             | Notice::Device(..)
             | Notice::Devices(_)

@@ -61,6 +61,7 @@ pub(crate) async fn run(
         wire: Wire {
             connections: Connections::closed(call.target.clone()),
             trace: begun.trace.as_ref().map(SharedTrace::of_text_mode),
+            tap: begun.tap.clone(),
             clock,
         },
         audio: None,

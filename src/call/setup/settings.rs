@@ -96,7 +96,11 @@ impl ResolvedSettings {
 
     /// Returns the memory for devices and the volume chosen in the call.
     pub(crate) fn remember(&self) -> CallMemory {
-        CallMemory { path: paths::devices_file(), profile: self.in_force.profile.clone() }
+        CallMemory {
+            path: paths::devices_file(),
+            profile: self.in_force.profile.clone(),
+            vad_preset: self.in_force.text(Setting::VadPreset).unwrap_or_default().to_owned(),
+        }
     }
 
     /// Returns the file of sent texts, unless nothing is to be recorded.

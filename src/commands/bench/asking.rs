@@ -76,7 +76,7 @@ pub(super) async fn ask(
     let console = start_console(Verbatim(io::sink()), io::sink())?;
     let mut driver = CallDriver {
         session: Session::new(plan),
-        wire: Wire { connections: Connections::new(target, link), trace: None, clock },
+        wire: Wire { connections: Connections::new(target, link), trace: None, tap: None, clock },
         audio,
         feed: None,
         presenter: Presenter::Lines { writer: Box::new(asker), console, progress: None, model: None },
@@ -86,7 +86,7 @@ pub(super) async fn ask(
         counters: StreamCounters::default(),
         reader: Consumer::default(),
         // No device is chosen here.
-        memory: CallMemory { path: None, profile: String::new() },
+        memory: CallMemory { path: None, profile: String::new(), vad_preset: String::new() },
         recorder: None,
         to_open: None,
         openings: 1,

@@ -92,7 +92,7 @@ async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(Metric,
     let link = connected?.link;
     let mut last = clock.now();
     let mut steps = steps_of(begin, &marks, last);
-    let wire = Wire { connections: Connections::new(target.clone(), link), trace: None, clock };
+    let wire = Wire { connections: Connections::new(target.clone(), link), trace: None, tap: None, clock };
     let mut call = ObservedCall::start(plan.clone(), wire)?;
     for what in [Metric::Created, Metric::Updated] {
         wait_for(&mut call, what, last + LONGEST_EVENT).await?;

@@ -108,9 +108,9 @@ mod tests {
     #[test]
     fn an_action_has_the_keys_of_the_file_and_others_keep_theirs() {
         let keys =
-            parsed("mute = [\"f5\", \"ctrl-t\"]\nredraw = \"none\"\nhelp = \"f1\"\nunfold = []").unwrap();
+            parsed("mute = [\"f9\", \"ctrl-t\"]\nredraw = \"none\"\nhelp = \"f1\"\nunfold = []").unwrap();
         let names = |action| keys.bindings.of(action).iter().map(|key| key.name()).collect::<Vec<_>>();
-        assert_eq!(names(Action::Mute), ["f5", "ctrl-t"]);
+        assert_eq!(names(Action::Mute), ["f9", "ctrl-t"]);
         assert_eq!(names(Action::Help), ["f1"]);
         assert_eq!((names(Action::Redraw).len(), names(Action::Unfold).len()), (0, 0));
         assert_eq!(names(Action::Stop), ["esc"]);

@@ -41,11 +41,32 @@ pub enum DelayOrigin {
     Typed,
 }
 
+/// The side that an answer waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingFor {
+    /// This machine.
+    Client,
+    /// Network and endpoint.
+    Server,
+}
+
 impl Delay {
     /// Returns the delay until the response began for the user: its first sample, or its first text if it is
     /// only written.
     pub fn answered(&self) -> Duration {
         self.first_sample.unwrap_or(self.first_byte)
+    }
+
+    /// Returns what the answer waited for, in order, each with its end.
+    ///
+    /// A turn that was ended here, or typed, waits for the client until its request is sent. From then on, or from
+    /// the start if the endpoint ends turns, network and endpoint count as the server. The audio then waits for its
+    /// first sample at the device.
+    pub fn waits(&self) -> impl Iterator<Item = (WaitingFor, Duration)> {
+        let requested = self.asked.map(|end| (WaitingFor::Client, end));
+        let served = (WaitingFor::Server, self.first_audio.unwrap_or(self.first_byte));
+        let played = self.first_sample.map(|end| (WaitingFor::Client, end));
+        requested.into_iter().chain([served]).chain(played)
     }
 
     /// Returns the local part of [`Delay::answered`]: from the first audio to its first sample at the device.

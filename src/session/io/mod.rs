@@ -2,6 +2,7 @@
 
 pub mod delay;
 pub mod message;
+pub mod setting;
 mod spoken;
 mod unanswered;
 
@@ -14,9 +15,11 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::response::Usage;
 use crate::protocol::events::server::ServerEvent;
+pub use crate::protocol::settings::KNOWN_VOICES;
 pub use crate::session::conversation::streamed_text::same_text;
 use crate::session::io::delay::DelayReport;
 use crate::session::io::message::Attachment;
+use crate::session::io::setting::{Preference, SettingChange};
 
 pub use crate::session::io::spoken::{MediaSpan, PlaceMark, SpokenSegment, SpokenTime, TimeSource};
 pub use crate::session::io::unanswered::MissingReply;
@@ -115,6 +118,10 @@ pub enum UserCommand {
     SetVolume(Volume),
     /// List the devices.
     ListDevices,
+    /// Play a test tone.
+    TestTone,
+    /// Change what is remembered for later calls.
+    Prefer(Preference, String),
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
     /// Begin a turn by hand, or end the open one.
@@ -215,6 +222,10 @@ pub enum Output {
     SetVolume(Volume),
     /// List the devices.
     ListDevices,
+    /// Play a test tone, which the server does not hear.
+    TestTone,
+    /// Remember this for later calls, and show it.
+    Remember(Preference, String),
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
     /// Close the connection in use for good, but not the session.
@@ -322,6 +333,8 @@ pub enum Notice {
     Muted(bool),
     /// Volume of the speaker.
     Volume(Volume),
+    /// A setting was changed.
+    Setting(SettingChange),
     /// The user marked a place in live captions.
     Mark(PlaceMark),
     /// The state of a device changed.

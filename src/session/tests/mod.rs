@@ -252,6 +252,8 @@ fn describe(output: &Output) -> Option<String> {
         Output::Show(Notice::SpeechStopped { .. }) => Some("speech-stopped".into()),
         Output::SetVolume(volume) => Some(format!("volume {}", volume.percent())),
         Output::ListDevices => Some("list-devices".into()),
+        Output::TestTone => Some("tone".into()),
+        Output::Remember(preference, value) => Some(format!("remember {preference:?} {value}")),
         Output::UseDevice(side, id) => Some(format!("use {side:?} {id:?}")),
         Output::OpenAudio => Some("open audio".into()),
         Output::CloseAudio => Some("close audio".into()),
@@ -265,6 +267,7 @@ fn describe(output: &Output) -> Option<String> {
         Output::Show(Notice::Echo(echo)) => Some(format!("echo {:?}", echo.mode)),
         Output::Show(Notice::Mark(mark)) => Some(format!("mark {} at {:?}", mark.number, mark.at)),
         Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
+        Output::Show(Notice::Setting(change)) => Some(format!("shown {change:?}")),
         Output::Show(Notice::Volume(volume)) => Some(format!("shown volume {}", volume.percent())),
         Output::Show(Notice::End(_)) => None,
     }

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use crate::keys::action::Action;
 use crate::keys::bindings::KeyBindings;
+use crate::session::io::UserCommand;
+use crate::ui::event_log::EventLog;
 use crate::ui::input::ctrl_c::CtrlCPresses;
+use crate::ui::input::panels::Panel;
+use crate::ui::input::panels::events::EventDetail;
 use crate::ui::input::push_to_talk::PushToTalkKey;
 use crate::ui::input::recall::QuestionHistory;
 use crate::ui::input::slash;
@@ -22,6 +26,8 @@ pub struct DrawResult {
     pub scroll: usize,
     /// Columns of a row of the typed text.
     pub input_columns: usize,
+    /// Columns of a panel.
+    pub panel_columns: usize,
     /// Whether words were found that were searched for.
     pub found: Option<bool>,
 }
@@ -66,6 +72,14 @@ pub struct Editor {
     pub wheel: WheelDetector,
     /// What is searched for in the conversation.
     pub find: Option<ConversationSearch>,
+    /// The panel that is shown.
+    pub panel: Option<Panel>,
+    /// Protocol events.
+    pub events: EventLog,
+    /// Number of a protocol event whose JSON is to be shown.
+    pub to_show_event: Option<u64>,
+    /// Commands of a panel for the session.
+    pub queued: Vec<UserCommand>,
     /// What the help shows.
     pub help_page: HelpPage,
     /// Whether the help is shown.
@@ -74,12 +88,12 @@ pub struct Editor {
     pub help_filter: String,
     /// The selected row of the help.
     pub help_selected: usize,
-    /// The selected row of the list of devices, while that is shown.
-    pub picker: Option<usize>,
     /// Lines of the conversation below the visible ones.
     pub scroll: usize,
     /// Visible lines of the conversation, by the last drawing.
     pub page: usize,
+    /// Columns of a panel, by the last drawing.
+    pub panel_columns: usize,
     /// Whether the whole screen must be drawn again.
     pub repaint: bool,
     /// Whether the program must be suspended.
@@ -113,7 +127,15 @@ impl Editor {
 
     /// Closes what is drawn over the conversation.
     pub fn close_overlays(&mut self) {
-        (self.help, self.picker) = (false, None);
+        (self.help, self.panel) = (false, None);
+    }
+
+    /// Shows the JSON of a protocol event; `redact` removes keys.
+    pub fn show_event(&mut self, number: u64, redact: impl Fn(&str) -> String) {
+        let Some(Panel::Events(panel)) = &mut self.panel else { return };
+        let Some(line) = self.events.line(number) else { return };
+        let words = &self.language.strings().panels;
+        panel.detail = Some(EventDetail::of(&line.event, (self.panel_columns, words), redact));
     }
 
     /// Returns the first key of an action; empty if it has none.
@@ -123,13 +145,13 @@ impl Editor {
 
     /// Shows a help page.
     pub fn show_help(&mut self, page: HelpPage) {
-        (self.help, self.help_page) = (true, page);
+        (self.help, self.help_page, self.panel) = (true, page, None);
         (self.help_filter, self.help_selected) = (String::new(), 0);
     }
 
     /// Takes the results of a drawing that the next keys need.
     pub fn apply(&mut self, drawn: &DrawResult) {
-        (self.page, self.scroll) = (drawn.page, drawn.scroll);
+        (self.page, self.scroll, self.panel_columns) = (drawn.page, drawn.scroll, drawn.panel_columns);
         let notes = self.notes();
         if let (Some(found), Some(find)) = (drawn.found, &mut self.find) {
             find.is_due = false;

@@ -143,11 +143,11 @@ mod tests {
     #[test]
     fn the_help_shows_keys_as_they_are_bound_now() {
         let mut keys = KeyBindings::default();
-        keys.set(Action::Mute, vec!["f5".parse().unwrap()]);
+        keys.set(Action::Mute, vec!["f9".parse().unwrap()]);
         keys.set(Action::Redraw, Vec::new());
         let editor = Editor { keys: Arc::new(keys), ..Editor::default() };
         let rows = rows(&Model::default(), &editor);
-        assert!(rows.iter().any(|row| row.keys == "F5" && row.choice == HelpChoice::Start(Action::Mute)));
+        assert!(rows.iter().any(|row| row.keys == "F9" && row.choice == HelpChoice::Start(Action::Mute)));
         assert!(!rows.iter().any(|row| row.choice == HelpChoice::Start(Action::Redraw)), "it has no key");
     }
 

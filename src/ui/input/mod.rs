@@ -1,5 +1,6 @@
 //! Keyboard input: key bindings, the line editor, push-to-talk.
 
+pub mod panels;
 pub mod ctrl_c;
 pub mod keys;
 pub mod editor;

@@ -1,16 +1,19 @@
 //! Screen model: the accumulated state of a session's notices.
 
 mod duration;
+pub mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus, Volume};
 use crate::keys::action::KeyContext;
-use crate::session::io::delay::DelayReport;
+use crate::session::io::delay::{Delay, DelayReport};
+use crate::session::io::setting::{Preference, SettingChange};
 use crate::session::io::{
     AssistantLine, ConnectionState, EndReason, Notice, Ready, Removal, TurnState, UsageReport, UserUtterance,
 };
+use crate::ui::model::settings::CallSettings;
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::growing::GrowingText;
 use crate::ui::text::language::UiLanguage;
@@ -19,6 +22,9 @@ use crate::ui::text::sanitize;
 use crate::ui::text::speakers::{labelled, spoken_parts};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
+
+/// Delays that are kept.
+const MAX_DELAYS: usize = 50;
 
 /// State from which a screen is drawn. Cloning is cheap: the entries are shared.
 #[derive(Clone, Debug)]
@@ -57,6 +63,10 @@ pub struct Model {
     pub usage: Option<UsageReport>,
     /// Latency of the responses.
     pub delay: Option<DelayReport>,
+    /// Delays of the last answers, oldest first.
+    pub delays: Arc<[Delay]>,
+    /// How often a device has changed.
+    pub device_changes: u64,
     /// Latest notice for the status row.
     pub note: Option<StatusNote>,
     /// Reason why the session ended.
@@ -67,6 +77,8 @@ pub struct Model {
     speech_after: Option<EntryPosition>,
     /// Time of the most recent start of speech that has no entry yet.
     speech_at: Option<Duration>,
+    /// Line of the last change of a setting.
+    setting_entry: Option<u64>,
     /// Number of the next entry.
     next_number: u64,
     /// The answer that grows, and the part of it that was played.
@@ -94,6 +106,8 @@ pub struct CallInfo {
     pub captions: bool,
     /// Whether the screen has a call and a conversation in writing.
     pub has_modes: bool,
+    /// Settings that can be changed during the call.
+    pub settings: CallSettings,
     /// Language of the interface.
     pub language: UiLanguage,
 }
@@ -235,11 +249,14 @@ impl Model {
             entries: Vec::new(),
             usage: None,
             delay: None,
+            delays: [].into(),
+            device_changes: 0,
             note: None,
             ended: None,
             ended_at: None,
             speech_after: None,
             speech_at: None,
+            setting_entry: None,
             next_number: 0,
             growing: <[GrowingText; 2]>::default(),
         }
@@ -268,9 +285,14 @@ impl Model {
             Notice::User(line) => self.update_user(at, line),
             Notice::Assistant(line) => self.update_assistant(at, line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
-            Notice::Delay(report) => self.delay = Some(**report),
+            Notice::Delay(report) => {
+                self.delay = Some(**report);
+                let first = (self.delays.len() + 1).saturating_sub(MAX_DELAYS);
+                self.delays = self.delays[first..].iter().copied().chain([report.last]).collect();
+            }
             Notice::Muted(muted) => self.muted = *muted,
             Notice::Volume(volume) => self.info.volume = Some(*volume),
+            Notice::Setting(change) => self.update_setting(at, change),
             Notice::Removed(Removal::Item(item_id)) => self.entries.retain(|entry| entry.item_id != *item_id),
             Notice::Removed(Removal::Everything) => self.entries.clear(),
             Notice::SpeakNow => self.can_speak = true,
@@ -315,7 +337,19 @@ impl Model {
         self.next_number
     }
 
+    /// Applies a change of a setting. Further changes replace its line.
+    fn update_setting(&mut self, at: Duration, change: &SettingChange) {
+        self.info.settings.apply(change);
+        if let SettingChange::Preference(Preference::Language, code) = change {
+            self.info.language = UiLanguage::of_code(code).unwrap_or(self.info.language);
+        }
+        self.entries.pop_if(|entry| Some(entry.number) == self.setting_entry);
+        self.setting_entry = Some(self.next_number);
+        self.add_notice(at, wording::setting(self.strings(), change));
+    }
+
     fn update_device(&mut self, at: Duration, side: Direction, state: &DeviceState) {
+        self.device_changes += 1;
         let availability = match side {
             Direction::Input => &mut self.microphone,
             Direction::Output => &mut self.speaker,

@@ -8,6 +8,7 @@ mod hidden_pane;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use crate::dsp::level::LevelReading;
 use crate::keys::bindings::KeyBindings;
 use crate::session::io::UserCommand;
+use crate::ui::event_log::WireEvent;
 use crate::ui::model::Model;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard, restore_on_panic};
 use crate::ui::view::theme::Theme;
@@ -85,8 +87,12 @@ pub struct ScreenSetup {
     pub output_level: Box<dyn Fn() -> LevelReading + Send>,
     /// Time since the start of the program, as in notices.
     pub clock: Box<dyn Fn() -> Duration + Send>,
-    /// Colours and character set.
-    pub theme: Theme,
+    /// Returns the colours and the character set of a theme.
+    pub theme: Box<dyn Fn(&str) -> Theme + Send>,
+    /// Protocol events.
+    pub events: Option<Receiver<WireEvent>>,
+    /// Removes keys from the JSON of an event.
+    pub redact: Box<dyn Fn(&str) -> String + Send>,
     /// Keys of the actions.
     pub keys: Arc<KeyBindings>,
     /// Texts sent earlier, oldest first.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crossterm::event::Event;
@@ -17,6 +17,7 @@ use crate::ui::draw_throttle::DrawThrottle;
 use crate::ui::input::editor::DrawResult;
 use crate::ui::input::editor::Editor;
 use crate::ui::input::keys;
+use crate::ui::input::panels::Panel;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::input::recall::QuestionHistory;
 use crate::ui::model::Model;
@@ -30,7 +31,7 @@ use crate::ui::view::conversation::ConversationLayout;
 use crate::ui::view::meter::ballistics::MeterBallistics;
 use crate::ui::view::meter::wave::Wave;
 use crate::ui::view::state::{LiveStatus, ScreenState};
-use crate::ui::view::theme::ScreenMotion;
+use crate::ui::view::theme::{ScreenMotion, Theme};
 
 /// How long the first frame waits for the terminal's answer about key events: the query must not end up within
 /// a frame.
@@ -97,6 +98,7 @@ struct Renderer<'a> {
     model: Model,
     /// The session that is not shown.
     other: Option<HiddenPane>,
+    theme: Theme,
     editor: Editor,
     conversation: ConversationLayout,
     /// Meters of the microphone and the speaker.
@@ -118,7 +120,9 @@ impl<'a> Renderer<'a> {
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         let model = setup.pane.model.borrow().clone();
         let other = setup.other.take().map(|pane| HiddenPane::new(pane, &history));
+        let theme = (setup.theme)(&model.info.settings.theme);
         Ok(Self {
+            theme,
             guard,
             terminal: Terminal::new(backend)?,
             editor: Editor {
@@ -176,9 +180,16 @@ impl<'a> Renderer<'a> {
 
     /// Takes the latest model; drawing happens after the lock is released.
     fn update_model(&mut self) {
+        self.receive_events();
         match self.setup.pane.model.has_changed() {
             Ok(true) => {
+                let theme = std::mem::take(&mut self.model.info.settings.theme);
                 self.model = self.setup.pane.model.borrow_and_update().clone();
+                if self.model.info.settings.theme != theme {
+                    self.theme = (self.setup.theme)(&self.model.info.settings.theme);
+                }
+                self.editor.language = self.model.info.language;
+                self.waiting.extend(keys::panels::refresh(&self.model, &mut self.editor));
                 self.throttle.mark_changed();
             }
             Ok(false) => {}
@@ -197,6 +208,8 @@ impl<'a> Renderer<'a> {
         std::mem::swap(&mut self.setup.pane, &mut other.pane);
         std::mem::swap(&mut self.model, &mut other.model);
         std::mem::swap(&mut self.editor, &mut other.editor);
+        // One log has the events of both.
+        std::mem::swap(&mut self.editor.events, &mut other.editor.events);
         std::mem::swap(&mut self.conversation, &mut other.conversation);
         std::mem::swap(&mut self.waiting, &mut other.waiting);
         other.hide();
@@ -214,9 +227,20 @@ impl<'a> Renderer<'a> {
         }
     }
 
+    /// Logs protocol events; they are drawn only while their panel is open and not paused.
+    fn receive_events(&mut self) {
+        let is_shown = matches!(&self.editor.panel, Some(Panel::Events(panel)) if panel.is_live());
+        for event in self.setup.events.iter().flat_map(Receiver::try_iter) {
+            self.editor.events.push(event);
+            if is_shown {
+                self.throttle.mark_changed();
+            }
+        }
+    }
+
     fn live_status(&mut self) -> LiveStatus {
         let now = (self.setup.clock)();
-        let is_calm = self.setup.theme.motion == ScreenMotion::Calm;
+        let is_calm = self.theme.motion == ScreenMotion::Calm;
         if let Some(metered) = self.metered.filter(|metered| is_calm && now < metered.now + CALM_INTERVAL) {
             return LiveStatus { now, ..metered };
         }
@@ -251,7 +275,7 @@ impl<'a> Renderer<'a> {
             model: &self.model,
             editor: &self.editor,
             live: *live,
-            theme: &self.setup.theme,
+            theme: &self.theme,
             other: self.other.as_ref().map(HiddenPane::status),
         };
         let mut drawn = DrawResult::default();
@@ -341,6 +365,10 @@ impl<'a> Renderer<'a> {
         }
         if let Some(text) = self.editor.to_copy.take() {
             self.guard.while_held(|| Some(write_sequence(&copy::sequence(&text)))).transpose()?;
+        }
+        self.waiting.extend(self.editor.queued.drain(..));
+        if let Some(number) = self.editor.to_show_event.take() {
+            self.editor.show_event(number, &self.setup.redact);
         }
         if std::mem::take(&mut self.editor.edit_externally) {
             let (text, edit) = (self.editor.area.text(), self.setup.edit);

@@ -13,6 +13,8 @@ pub struct DeviceRow {
     pub id: Option<String>,
     /// Label on one line, sanitized.
     pub label: String,
+    /// Sound system and, if it is in use, sample rate.
+    pub detail: String,
     /// Whether the device is in use.
     pub in_use: bool,
 }
@@ -105,20 +107,30 @@ pub fn rows(strings: &Strings, entries: &[DeviceEntry]) -> Vec<DeviceRow> {
             || strings.devices.system_default.to_owned(),
             |entry| (strings.devices.default_device)(&sanitize::one_line(&entry.name)),
         );
-        rows.push(DeviceRow { side, id: None, label, in_use: false });
+        rows.push(DeviceRow { side, id: None, label, detail: String::new(), in_use: false });
         rows.extend(devices.into_iter().map(|entry| DeviceRow {
             side,
             id: Some(entry.id.clone()),
             label: sanitize::one_line(&entry.name),
+            detail: detail(entry),
             in_use: entry.in_use,
         }));
     }
     rows
 }
 
+fn detail(entry: &DeviceEntry) -> String {
+    let host = sanitize::one_line(&entry.host);
+    match entry.rate {
+        Some(rate) => format!("{} Hz, {host}", rate.0),
+        None => host,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dsp::frame::SampleRate;
     use crate::ui::text::language::UiLanguage;
 
     fn english() -> &'static Strings {
@@ -148,10 +160,12 @@ mod tests {
 
     #[test]
     fn each_side_begins_with_the_system_default() {
-        let entry = |direction, name: &str, is_default| DeviceEntry {
+        let entry = |direction, name: &str, is_default: bool| DeviceEntry {
             direction,
             id: format!("id {name}"),
             name: name.to_owned(),
+            host: "pulseaudio".to_owned(),
+            rate: is_default.then_some(SampleRate(48_000)),
             is_default,
             in_use: is_default,
         };
@@ -172,6 +186,8 @@ mod tests {
         ];
         assert_eq!(labels, expected);
         assert_eq!(rows.iter().filter(|row| row.in_use).count(), 2);
+        let details: Vec<&str> = rows.iter().map(|row| row.detail.as_str()).collect();
+        assert_eq!(details, ["", "pulseaudio", "48000 Hz, pulseaudio", "", "48000 Hz, pulseaudio"]);
         assert_eq!((rows[0].id.as_deref(), rows[1].id.as_deref()), (None, Some("id USB")));
         assert_eq!(super::rows(english(), &[]), []);
     }

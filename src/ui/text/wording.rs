@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::audio::api::{EchoMode, EchoReason, EchoStatus};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
+use crate::session::io::setting::{Preference, SettingChange};
 use crate::session::io::{ConnectionState, EndReason, Failure, Limit, PlaceMark, TurnState, UsageReport};
 use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize;
@@ -91,6 +92,18 @@ pub fn echo_sentence(strings: &Strings, echo: &EchoStatus) -> String {
         EchoMode::HalfDuplex => words.half_duplex_active,
     };
     format!("{mode}{reason}")
+}
+
+/// Returns a change of a setting.
+pub fn setting(strings: &Strings, change: &SettingChange) -> String {
+    let words = &strings.panels;
+    match change {
+        SettingChange::Speed(percent) => (words.speed_changed)(*percent),
+        SettingChange::Instructions(_) => words.instructions_changed.to_owned(),
+        SettingChange::Preference(Preference::Theme, name) => (words.theme_changed)(name),
+        SettingChange::Preference(Preference::VadPreset, name) => (words.preset_changed)(name),
+        SettingChange::Preference(Preference::Language, code) => (words.language_changed)(code),
+    }
 }
 
 /// Returns why a call or a conversation ended, on one line; text from the server is sanitized.

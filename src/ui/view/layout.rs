@@ -9,6 +9,15 @@ use crate::ui::view::status;
 /// Widest captions, with their margin.
 const CAPTION_COLUMNS: u16 = 62;
 
+/// Narrowest screen with a panel next to the conversation.
+const DOCKED_FROM: u16 = 120;
+
+/// Fewest columns of the conversation next to a panel, with the gap between them.
+const MIN_NEXT_TO_PANEL: u16 = 73;
+
+/// Widest panel next to the conversation.
+const MAX_DOCKED: u16 = 64;
+
 /// Areas of a screen; omitted ones have no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScreenLayout {
@@ -18,6 +27,8 @@ pub struct ScreenLayout {
     pub rules: [Rect; 2],
     /// The conversation.
     pub conversation: Rect,
+    /// Where a panel may be drawn: over the conversation, or next to it on a wide screen.
+    pub panel: Rect,
     /// Status row.
     pub status: Rect,
     /// Level meters.
@@ -55,7 +66,19 @@ impl ScreenLayout {
             status: next(status_rows),
             ..Self::default()
         }
+        .with_panel(scene.editor.panel.is_some() || scene.editor.help)
         .with_bottom([next(rule), next(meters), next(typed), next(from(8))])
+    }
+
+    /// Makes room for a panel next to the conversation if the screen is wide enough.
+    fn with_panel(self, is_shown: bool) -> Self {
+        let area = self.conversation;
+        let width = area.width.saturating_sub(MIN_NEXT_TO_PANEL).min(MAX_DOCKED);
+        if !is_shown || area.width < DOCKED_FROM {
+            return Self { panel: area, ..self };
+        }
+        let conversation = Rect { width: area.width - width - 1, ..area };
+        Self { conversation, panel: Rect { x: area.right() - width, width, ..area }, ..self }
     }
 
     fn with_bottom(self, [rule, meters, input, hints]: [Rect; 4]) -> Self {
@@ -67,15 +90,5 @@ impl ScreenLayout {
         let width = self.conversation.width.min(CAPTION_COLUMNS);
         let left = (self.conversation.width - width) / 2;
         Rect { x: self.conversation.x + left, width, ..self.conversation }
-    }
-
-    /// Returns the area that popups may cover: everything between the header and the hints.
-    pub fn popup_area(&self) -> Rect {
-        let top = self.header.bottom();
-        Rect {
-            y: top,
-            height: self.input.bottom().max(self.conversation.bottom()).saturating_sub(top),
-            ..self.header
-        }
     }
 }

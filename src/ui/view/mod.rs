@@ -5,8 +5,7 @@ mod row;
 pub mod header;
 pub mod meter;
 pub mod input;
-pub mod help;
-pub mod devices;
+mod panels;
 pub mod start;
 pub mod conversation;
 pub mod layout;
@@ -42,20 +41,18 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState, conversation: &mut Conversat
     if layout.meters.height > 0 && layout.meters.width >= meter::MIN_WIDTH {
         meter::draw(frame, layout.meters, scene);
     }
-    if let Some(at) = scene.editor.picker {
-        devices::draw_hint(frame, layout.hints, scene);
-        devices::draw(frame, layout.popup_area(), scene, at);
-    } else if scene.editor.help {
-        help::draw_hint(frame, layout.hints, scene);
-        help::draw(frame, layout.popup_area(), scene);
-    } else {
-        if !is_captions {
-            input::draw(frame, layout.input, scene);
-        }
+    if !is_captions {
+        input::draw(frame, layout.input, scene);
+    }
+    if !panels::draw(frame, (layout.panel, layout.hints), scene) {
         draw_hints(frame, layout.hints, scene);
     }
     scene.theme.charset.apply(frame.buffer_mut());
-    DrawResult { input_columns: input::room(frame.area().width), ..drawn }
+    DrawResult {
+        input_columns: input::room(frame.area().width),
+        panel_columns: layout.panel.width.into(),
+        ..drawn
+    }
 }
 
 fn draw_rules(frame: &mut Frame, layout: &ScreenLayout, scene: &ScreenState) {

@@ -60,7 +60,7 @@ pub(super) async fn run(
                 break;
             }
         };
-        let wire = Wire { connections: Connections::new(target.clone(), link), trace, clock };
+        let wire = Wire { connections: Connections::new(target.clone(), link), trace, tap: None, clock };
         let call = ObservedCall::start(plan, wire)?;
         let mut probe = Probe::new(call, clock, observations);
         probe.make(inputs, expects).await?;

@@ -1,5 +1,6 @@
 //! Rules for audio formats and voices.
 
+use crate::protocol::settings::KNOWN_VOICES;
 use crate::server::demo::check::rule::Rule::{self, Anything, Integer, Object, Tagged, Text, TextOr, Word};
 use crate::server::demo::check::rule::must;
 
@@ -14,10 +15,7 @@ pub(crate) const FORMAT: Rule = Tagged(
 );
 /// Beta audio formats.
 pub(crate) const BETA_FORMAT: Rule = Word(&["pcm16", "g711_ulaw", "g711_alaw"]);
-/// Voices of the protocol; others are rejected, as by the real server.
-const NAMES: &[&str] =
-    &["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"];
-/// A voice by name or by id.
-pub(crate) const VOICE: Rule = TextOr(&Word(NAMES), &Object(&[must("id", Text)]));
+/// A voice by name or by id. Unknown voices are rejected, as by the real server.
+pub(crate) const VOICE: Rule = TextOr(&Word(KNOWN_VOICES), &Object(&[must("id", Text)]));
 /// A voice by name.
-pub(crate) const BETA_VOICE: Rule = Word(NAMES);
+pub(crate) const BETA_VOICE: Rule = Word(KNOWN_VOICES);

@@ -27,6 +27,7 @@ fn changes(call: &mut TestCall) -> Vec<String> {
         Output::Show(Notice::Removed(Removal::Item(item_id))) => Some(format!("removed {item_id}")),
         Output::Show(Notice::Removed(Removal::Everything)) => Some("removed everything".to_owned()),
         Output::Show(Notice::Info(text)) => Some(format!("info {text}")),
+        Output::Show(Notice::Setting(change)) => Some(format!("shown {change:?}")),
         Output::Open(_) => Some("open".to_owned()),
         Output::SetModel(model) => Some(format!("model {model}")),
         Output::Send(event) => Some(match &event.body {
@@ -73,7 +74,7 @@ fn clear_starts_a_new_session_without_the_conversation() {
 fn instructions_are_changed_in_the_session() {
     let mut call = answered_chat();
     call.user(UserCommand::Instruct("be brief".to_owned()));
-    assert_eq!(changes(&mut call), ["instructions Some(\"be brief\")", "info instructions changed"]);
+    assert_eq!(changes(&mut call), ["instructions Some(\"be brief\")", "shown Instructions(\"be brief\")"]);
     call.outputs.clear();
     call.user(UserCommand::Instruct(String::new()));
     assert_eq!(changes(&mut call), ["info instructions: be brief"]);

@@ -3,6 +3,7 @@
 mod chord;
 mod help;
 mod modes;
+pub mod panels;
 mod perform;
 mod submit;
 
@@ -19,7 +20,6 @@ use crate::ui::input::slash;
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::input::wheel::{ArrowDirection, ArrowSource};
 use crate::ui::model::Model;
-use crate::ui::text::devices;
 
 /// Lines that the arrow keys at the start of a wheel burst stand for.
 const WHEEL_LINES: usize = 3;
@@ -36,8 +36,9 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     }
     editor.push_to_talk.other_key(now);
     editor.note = None;
-    // Below the help, nothing is typed.
-    let action = action(key, model.key_context(), editor, editor.is_empty() || editor.help);
+    // Below the help and the panels, nothing is typed.
+    let is_covered = editor.help || editor.panel.is_some();
+    let action = action(key, model.key_context(), editor, editor.is_empty() || is_covered);
     if action != Some(Action::Cancel) {
         editor.ctrl_c.other_key();
     }
@@ -48,8 +49,14 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
         Some(Action::End | Action::Leave) => return Some(UserCommand::HangUp(EndReason::User)),
         Some(_) | None => {}
     }
-    if let Some(at) = editor.picker {
-        return handle_picker(key, (at, action), model, editor);
+    if let Some(kind) = action.filter(|_| !is_covered || !types(key)).and_then(panels::kind) {
+        return if key.kind == KeyEventKind::Repeat { None } else { panels::toggle(kind, model, editor) };
+    }
+    if editor.panel.is_some() {
+        return match action.filter(|action| works_in_panels(*action) && !types(key)) {
+            Some(action) => perform::perform(action, (now, key.kind), model, editor),
+            None => panels::key(key, model, editor),
+        };
     }
     if editor.help {
         let chosen = help::key(key, action, model, editor)?;
@@ -68,6 +75,25 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     };
     offer_commands(model, editor);
     command
+}
+
+/// Returns whether a key types a character.
+fn types(key: &KeyEvent) -> bool {
+    let is_typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    is_typed && matches!(key.code, KeyCode::Char(_))
+}
+
+/// Returns whether an action takes place while a panel is shown.
+fn works_in_panels(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Mute
+            | Action::VolumeUp
+            | Action::VolumeDown
+            | Action::Help
+            | Action::Redraw
+            | Action::Suspend
+    )
 }
 
 /// Returns what a key does.
@@ -162,36 +188,6 @@ fn selection(key: &KeyEvent) -> Selection {
     if key.modifiers.contains(KeyModifiers::SHIFT) { Selection::Extend } else { Selection::Drop }
 }
 
-/// Moves within the device list, selects a device, or cancels.
-#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn handle_picker(
-    key: &KeyEvent,
-    (at, action): (usize, Option<Action>),
-    model: &Model,
-    editor: &mut Editor,
-) -> Option<UserCommand> {
-    let rows = model.devices.as_deref();
-    let rows = rows.map(|entries| devices::rows(model.strings(), entries)).unwrap_or_default();
-    let last = rows.len().saturating_sub(1);
-    let at = at.min(last);
-    editor.picker = match key.code {
-        KeyCode::Up => Some(at.saturating_sub(1)),
-        KeyCode::Down => Some((at + 1).min(last)),
-        KeyCode::Home | KeyCode::PageUp => Some(0),
-        KeyCode::End | KeyCode::PageDown => Some(last),
-        KeyCode::Esc | KeyCode::Enter => None,
-        _ if action == Some(Action::Devices) => None,
-        _ => Some(at),
-    };
-    match key.code {
-        KeyCode::Enter => {
-            let row = rows.into_iter().nth(at)?;
-            Some(UserCommand::UseDevice(row.side, row.id))
-        }
-        _ => None,
-    }
-}
-
 /// Terminals that report keys instead of text report the unshifted letter and Caps Lock separately.
 fn apply_caps_lock(character: char, state: KeyEventState) -> char {
     let is_locked = state.contains(KeyEventState::CAPS_LOCK);
@@ -251,7 +247,7 @@ fn search_key(key: &KeyEvent, action: Option<Action>, editor: &mut Editor) -> bo
 
 /// Lists the commands that begin with the typed text.
 fn offer_commands(model: &Model, editor: &mut Editor) {
-    if editor.note.is_none() && !editor.help && editor.picker.is_none() && editor.area.starts_with('/') {
+    if editor.note.is_none() && !editor.help && editor.panel.is_none() && editor.area.starts_with('/') {
         let offers = slash::offers(&editor.area.text(), submit::context(model));
         editor.note = Some(offers.join("  ")).filter(|offers| !offers.is_empty());
     }
@@ -294,5 +290,7 @@ fn move_cursor(code: KeyCode, selection: Selection, editor: &mut Editor) {
 
 #[cfg(test)]
 mod binding_tests;
+#[cfg(test)]
+mod panel_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use crate::keys::action::Action;
 use crate::session::io::{EndReason, TurnState, UserCommand};
 use crate::ui::input::ctrl_c::CtrlCAction;
 use crate::ui::input::editor::{Editor, HelpPage};
-use crate::ui::input::keys::{modes, submit};
+use crate::ui::input::keys::{modes, panels, submit};
+use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::model::Model;
 
@@ -42,7 +43,10 @@ pub(super) fn perform(
         }
         Action::VolumeUp => return change_volume(1, model, editor),
         Action::VolumeDown => return change_volume(-1, model, editor),
-        Action::Devices => return Some(show_devices(editor)),
+        Action::Devices => return panels::open(PanelKind::Devices, model, editor),
+        Action::Settings => return panels::open(PanelKind::Settings, model, editor),
+        Action::Latency => return panels::open(PanelKind::Latency, model, editor),
+        Action::Events => return panels::open(PanelKind::Events, model, editor),
         Action::SwitchMode => modes::switch_mode(model, editor),
         Action::SwitchCall => return modes::switch_call(model, editor),
         Action::MuteCall => return modes::mute_call(model, editor),
@@ -110,7 +114,7 @@ fn move_cursor(motion: Motion, editor: &mut Editor) {
 
 /// Stops the answer, clears the text, or leaves.
 fn cancel(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    editor.help = false;
+    (editor.help, editor.panel) = (false, None);
     if editor.history.query().is_some() {
         editor.cancel_recall();
         return None;
@@ -136,12 +140,6 @@ fn cancel(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
         }
         CtrlCAction::Leave => Some(UserCommand::HangUp(EndReason::User)),
     }
-}
-
-fn show_devices(editor: &mut Editor) -> UserCommand {
-    editor.picker = Some(0);
-    // The previous list may be outdated.
-    UserCommand::ListDevices
 }
 
 /// Makes the speaker louder or softer by steps of 5 %.

@@ -3,6 +3,8 @@
 use crate::keys::action::Action;
 use crate::session::io::{ConnectionState, UserCommand};
 use crate::ui::input::editor::{Editor, HelpPage};
+use crate::ui::input::keys::panels;
+use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
 use crate::ui::model::{CallInfo, Model, SpeakerRole};
 use crate::ui::output::copy;
@@ -47,10 +49,10 @@ pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> 
 fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match command {
         SlashCommand::Help => editor.show_help(HelpPage::Commands),
-        SlashCommand::Devices => {
-            editor.picker = Some(0);
-            return Some(UserCommand::ListDevices);
-        }
+        SlashCommand::Devices => return panels::open(PanelKind::Devices, model, editor),
+        SlashCommand::Settings => return panels::open(PanelKind::Settings, model, editor),
+        SlashCommand::Latency => return panels::open(PanelKind::Latency, model, editor),
+        SlashCommand::Events => return panels::open(PanelKind::Events, model, editor),
         SlashCommand::Edit => {
             let last = model.entries.iter().rfind(|entry| entry.speaker == SpeakerRole::User)?;
             editor.area.set(&last.text);
@@ -82,6 +84,8 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         | SlashCommand::SetMuted(_)
         | SlashCommand::SetVolume(_)
         | SlashCommand::Turn
+        | SlashCommand::TestTone
+        | SlashCommand::Prefer(..)
         | SlashCommand::UseDevice(..) => return command.user_command(),
     }
     None

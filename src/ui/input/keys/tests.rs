@@ -1,7 +1,7 @@
 //! Promises of the key bindings.
 
 use super::*;
-use crate::audio::api::{DeviceEntry, Direction, Volume};
+use crate::audio::api::Volume;
 use crate::session::io::{Notice, TurnState};
 use crate::ui::model::CallInfo;
 
@@ -104,7 +104,7 @@ fn a_chat_has_no_audio_keys() {
     }
     let mut editor = Editor::default();
     assert_eq!(press_in_chat(KeyCode::F(2), NONE, TurnState::Listening, &mut editor), None);
-    assert_eq!(editor.picker, None);
+    assert_eq!(editor.panel, None);
     assert_eq!(press_in_chat(SPACE, NONE, TurnState::Listening, &mut editor), None);
     assert_eq!(editor.area.text(), " ", "a private message begins with a space");
 }
@@ -259,40 +259,6 @@ fn alt_gr_types_letters() {
     let mut editor = Editor::default();
     assert_eq!(press(KeyCode::Char('@'), CONTROL | KeyModifiers::ALT, &mut editor), None);
     assert_eq!(editor.area.text(), "@");
-}
-
-#[test]
-fn choosing_a_device_keeps_the_typed_text() {
-    let mut model = Model::default();
-    let entry = |direction, name: &str| DeviceEntry {
-        direction,
-        id: name.to_owned(),
-        name: name.to_owned(),
-        is_default: false,
-        in_use: false,
-    };
-    let entries = vec![entry(Direction::Input, "usb"), entry(Direction::Output, "headset")];
-    model.apply(std::time::Duration::ZERO, &Notice::Devices(entries));
-    let press =
-        |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
-    for (keys, expected) in [
-        (vec![KeyCode::Enter], Some(UserCommand::UseDevice(Direction::Input, None))),
-        (
-            vec![KeyCode::Char('x'), KeyCode::Down, KeyCode::Enter],
-            Some(UserCommand::UseDevice(Direction::Input, Some("usb".to_owned()))),
-        ),
-        (
-            vec![KeyCode::Down; 9].into_iter().chain([KeyCode::Enter]).collect(),
-            Some(UserCommand::UseDevice(Direction::Output, Some("headset".to_owned()))),
-        ),
-        (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
-    ] {
-        let mut editor = typed("half a");
-        assert_eq!(press(KeyCode::F(2), &mut editor), Some(UserCommand::ListDevices));
-        let text: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
-        assert_eq!(text, Vec::from_iter(expected));
-        assert_eq!((editor.picker, editor.area.text().as_str()), (None, "half a"));
-    }
 }
 
 #[test]

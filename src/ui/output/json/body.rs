@@ -14,6 +14,7 @@ use crate::ui::text::devices;
 use crate::ui::text::language::UiLanguage;
 use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::sanitize;
+use crate::ui::text::wording;
 
 /// Text of a conversation line.
 #[derive(Serialize)]
@@ -189,7 +190,7 @@ pub(super) fn kind(notice: &Notice) -> &'static str {
         Notice::Mark(_) => "mark",
         Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
-        Notice::Info(_) => "info",
+        Notice::Info(_) | Notice::Setting(_) => "info",
         Notice::Debug(_) => "debug",
         Notice::End(_) => "end",
     }
@@ -225,6 +226,9 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Echo(echo) => echo_body(echo),
         Notice::Error { code, message } => {
             JsonBody::Error { code: clean(code.as_deref()), message: sanitized(message) }
+        }
+        Notice::Setting(change) => {
+            JsonBody::Message { message: wording::setting(UiLanguage::English.strings(), change) }
         }
         Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
         Notice::End(reason) => end(reason, delays),

@@ -106,6 +106,7 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
             | Notice::Delay(_)
             | Notice::Muted(_)
             | Notice::Volume(_)
+            | Notice::Setting(_)
             | Notice::Mark(_)
             | Notice::Echo(_)
             | Notice::Error { .. }

@@ -444,6 +444,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 self.status_line(&(self.strings.plain.error)(&message));
             }
             Notice::Info(message) => self.status_line(&one_line(message)),
+            Notice::Setting(change) => self.status_line(&wording::setting(self.strings, change)),
             Notice::End(reason) => {
                 self.finish()?;
                 if let Some(delays) = self.delays {

@@ -28,6 +28,20 @@ impl UiLanguage {
     /// All languages.
     pub const ALL: [Self; 3] = [Self::English, Self::Traditional, Self::Simplified];
 
+    /// Returns the code of the settings.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Traditional => "zh-TW",
+            Self::Simplified => "zh-CN",
+        }
+    }
+
+    /// Returns the language of a code.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.code() == code)
+    }
+
     /// Returns the texts.
     pub fn strings(self) -> &'static Strings {
         match self {

@@ -136,10 +136,14 @@ strings! {
         choose_microphone, scroll, arrows, type_command,
     } { action(Action) }
 
+    /// The panels.
+    PanelStrings { settings, latency, events, events_paused, event, settings_hint, close_hint, latency_hint, events_hint, filter_hint, event_hint, voice, volume, speed, instructions, model, vad_preset, theme, language, now, next_call, new_session, by_endpoint, instructions_changed, no_answer, server_share, client_share, server, client, turn_detected, committed, requested, accepted, first_data, first_audio, first_sample, no_event, standby } { undo_hint(&str), enter_applies(&str), filtered(&str), lost_before(u64), not_kept(usize), speed_changed(u32), theme_changed(&str), preset_changed(&str), language_changed(&str) }
+
     /// The slash commands.
     CommandStrings {
         help, quit, stop, retry, edit, copy, find, save, clear, system, model, usage, voice, speak, file,
-        image, mode, call, mute, unmute, volume, speed, turn, devices, input, output, slash, file_argument, text_argument,
+        image, mode, call, mute, unmute, volume, speed, turn, devices, input, output, slash, tone, vad_preset,
+        theme, ui_lang, settings, latency, events, file_argument, text_argument,
         words_argument, name_argument, percent_argument, factor_argument,
     } {
         unknown(&str), did_you_mean(&str, &str), needs_call(&str), needs_screen(&str), needs_modes(&str), takes_nothing(&str),
@@ -175,6 +179,7 @@ pub struct Strings {
     pub plain: PlainStrings,
     pub hints: HintStrings,
     pub help: HelpStrings,
+    pub panels: PanelStrings,
     pub commands: CommandStrings,
     pub start: StartStrings,
     pub modes: ModeStrings,
@@ -196,6 +201,7 @@ impl Strings {
             self.plain.texts(),
             self.hints.texts(),
             self.help.texts(),
+            self.panels.texts(),
             self.commands.texts(),
             self.start.texts(),
             self.modes.texts(),

@@ -6,9 +6,9 @@ use super::*;
 const SHARED: [&str; 1] = ["tokens_short"];
 
 /// Words in Chinese texts that are no English: names of keys, units, terms, and variables.
-const WORDS: [&str; 18] = [
-    "Alt", "C", "Ctrl", "D", "EDITOR", "Enter", "Esc", "J", "Markdown", "R", "Shift", "VISUAL", "off", "p50",
-    "p95", "tok", "token", "dB",
+const WORDS: [&str; 22] = [
+    "Alt", "C", "JSON", "P", "Space", "T", "Ctrl", "D", "EDITOR", "Enter", "Esc", "J", "Markdown", "R",
+    "Shift", "VISUAL", "off", "p50", "p95", "tok", "token", "dB",
 ];
 
 #[test]

@@ -10,6 +10,7 @@ use ratatui::text::{Line, Span};
 
 use crate::markdown::wrap::width as text_width;
 use crate::ui::text::charset::Charset;
+use crate::ui::text::language::strings::ConversationStrings;
 use crate::ui::text::wrap::padded;
 use crate::ui::view::meter::ballistics::{LevelWarning, MeterLevel};
 use crate::ui::view::row::{self, RowAlignment};
@@ -87,11 +88,11 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     } else {
         spans.extend(bar(live.input, width, (theme.user, theme.dim), theme.charset));
     }
-    let (word, style) = match live.input.warning.filter(|_| !scene.model.muted) {
-        Some(LevelWarning::Soft) => (words.very_soft.to_owned(), theme.strong),
-        Some(LevelWarning::Loud) => (words.too_loud.to_owned(), theme.error),
-        None if scene.model.muted => (String::new(), theme.dim),
-        None => (decibels(live.input.peak_dbfs), theme.dim),
+    let word = if scene.model.muted { String::new() } else { level_words(live.input, words) };
+    let style = match live.input.warning.filter(|_| !scene.model.muted) {
+        Some(LevelWarning::Soft) => theme.strong,
+        Some(LevelWarning::Loud) => theme.error,
+        None => theme.dim,
     };
     if numbers > 0 {
         spans.push(Span::styled(format!(" {}", padded(&word, 10)), style));
@@ -113,6 +114,15 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     row::draw(frame, area, &Line::from(spans), RowAlignment::Left);
 }
 
+/// Returns the warning about a level, or the level as a number.
+pub(super) fn level_words(level: MeterLevel, words: &ConversationStrings) -> String {
+    match level.warning {
+        Some(LevelWarning::Soft) => words.very_soft.to_owned(),
+        Some(LevelWarning::Loud) => words.too_loud.to_owned(),
+        None => decibels(level.peak_dbfs),
+    }
+}
+
 /// Returns a level as a number of fixed width; silence has none.
 fn decibels(dbfs: f32) -> String {
     if dbfs > FLOOR { format!("{dbfs:3.0} dB") } else { String::new() }
@@ -126,27 +136,31 @@ pub(super) fn bar(
     charset: Charset,
 ) -> [Span<'static>; 4] {
     let filled = eighths(level.rms_dbfs, width);
-    let (filling, track, mark) = match charset {
-        Charset::Unicode => (FILLINGS[filled % EIGHTHS], "─", "│"),
-        // Only whole columns, rounded up.
-        Charset::Ascii if filled.is_multiple_of(EIGHTHS) => ("", "-", "|"),
+    let (block, track, mark) = match charset {
+        Charset::Unicode => ("█", "─", "│"),
         Charset::Ascii => ("#", "-", "|"),
     };
-    let full_columns = filled / EIGHTHS;
-    let used = full_columns + filling.chars().count();
+    let (filling, used) = self::filled(filled, (block, charset));
     let marked = eighths(level.peak_dbfs, width).div_ceil(EIGHTHS);
     let has_mark = marked > used;
     let before = if has_mark { marked - used - 1 } else { width - used };
-    let block = match charset {
-        Charset::Unicode => "█",
-        Charset::Ascii => "#",
-    };
     [
-        Span::styled(block.repeat(full_columns) + filling, full),
+        Span::styled(filling, full),
         Span::styled(track.repeat(before), empty),
         Span::styled(if has_mark { mark } else { "" }, full),
         Span::styled(track.repeat(if has_mark { width - marked } else { 0 }), empty),
     ]
+}
+
+/// Returns a bar of this length in eighths, and its columns; in ASCII only whole columns, rounded up.
+pub(super) fn filled(eighths: usize, (block, charset): (&str, Charset)) -> (String, usize) {
+    let (columns, rest) = (eighths / EIGHTHS, eighths % EIGHTHS);
+    let filling = match charset {
+        Charset::Ascii if rest > 0 => block,
+        Charset::Ascii => "",
+        Charset::Unicode => FILLINGS[rest],
+    };
+    (block.repeat(columns) + filling, columns + usize::from(rest > 0))
 }
 
 #[cfg(test)]

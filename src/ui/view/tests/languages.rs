@@ -5,6 +5,7 @@ use crate::session::io::{EndReason, TurnState};
 use crate::ui::input::editor::HelpPage;
 use crate::ui::text::language::UiLanguage;
 use crate::ui::view::start::{DeviceFinding, StartState};
+use crate::ui::view::tests::panels::every_panel;
 
 /// Sizes from the smallest to a wide one.
 const SIZES: [(u16, u16); 6] = [(20, 5), (40, 12), (80, 24), (100, 30), (120, 40), (200, 50)];
@@ -70,9 +71,10 @@ fn states(language: UiLanguage) -> Vec<(&'static str, Model, Editor)> {
         ("empty line", listening(), Editor { language, ..Editor::default() }),
         ("help", listening(), help(HelpPage::Keys)),
         ("commands", listening(), help(HelpPage::Commands)),
-        ("devices", listening(), Editor { picker: Some(0), ..Editor::default() }),
     ];
-    usual.chain(overlays).collect()
+    let panels = every_panel()
+        .map(|panel| ("panel", listening(), Editor { language, panel: Some(panel), ..Editor::default() }));
+    usual.chain(overlays).chain(panels).collect()
 }
 
 /// Returns the rows of a screen, each wide character once.
@@ -148,13 +150,13 @@ fn no_label_is_cut_at_80_columns_in_any_language() {
             let live =
                 LiveStatus { now: NOW, input: LEVEL, output: MeterLevel::SILENCE, wave: Wave::default() };
             let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
-            if !editor.help && editor.picker.is_none() {
+            if !editor.help && editor.panel.is_none() {
                 for (key, word) in hints(&scene) {
                     let hint = format!(" {key} {word} ");
                     assert!(rows[23].contains(&hint), "{name} in {language:?}: {hint} in {}", rows[23]);
                 }
             }
-            if !model.info.text_only && !editor.help && editor.picker.is_none() {
+            if !model.info.text_only && !editor.help && editor.panel.is_none() {
                 let (you, assistant) = (strings.conversation.you, strings.conversation.assistant);
                 let you = if model.info.captions { strings.conversation.microphone } else { you };
                 let meters = rows.iter().find(|row| row.starts_with(&format!(" {you} "))).unwrap();

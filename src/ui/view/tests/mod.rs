@@ -4,6 +4,7 @@ mod captions;
 mod header_row;
 mod languages;
 mod modes;
+mod panels;
 mod promises;
 mod screens;
 mod turns;

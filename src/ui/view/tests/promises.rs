@@ -1,5 +1,8 @@
 //! Properties of every screen.
 
+use crate::ui::input::panels::Panel;
+use crate::ui::input::panels::devices::DevicesPanel;
+use crate::ui::view::tests::panels::with_every_panel;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
@@ -111,11 +114,14 @@ fn a_long_conversation_shows_its_end_and_scrolls_to_its_beginning() {
     let mut editor = Editor::default();
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 499."));
-    assert_eq!(drawn, DrawResult { page: 18, scroll: 0, input_columns: 77, found: None });
+    assert_eq!(drawn, DrawResult { page: 18, scroll: 0, input_columns: 77, panel_columns: 80, found: None });
     editor.scroll = usize::MAX;
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 0."));
-    assert_eq!(drawn, DrawResult { page: 18, scroll: 1_481, input_columns: 77, found: None });
+    assert_eq!(
+        drawn,
+        DrawResult { page: 18, scroll: 1_481, input_columns: 77, panel_columns: 80, found: None }
+    );
 }
 
 #[test]
@@ -170,8 +176,8 @@ proptest! {
         let mut editor = typing(&typed);
         editor.scroll = scroll;
         for model in [Model::default(), interrupted(), odd()] {
-            for help in [false, true] {
-                editor.help = help;
+            for panels in with_every_panel() {
+                (editor.panel, editor.help) = (panels.panel, panels.help);
                 let (mut terminal, drawn) = screen((columns, rows), &model, &editor);
                 let cursor = terminal.get_cursor_position().unwrap();
                 prop_assert!(cursor.x < columns && cursor.y < rows);
@@ -225,28 +231,6 @@ fn the_header_shows_the_echo_mode_and_its_erle() {
     }
 }
 
-/// Checks that every frame on the screen is closed and its right side is straight.
-fn assert_frames_are_closed(terminal: &Terminal<TestBackend>, of: &str) {
-    let buffer = terminal.backend().buffer();
-    let symbol = |x, y| buffer[(x, y)].symbol();
-    let (columns, rows) = (buffer.area.width, buffer.area.height);
-    let mut frames = 0;
-    for (left, top) in (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))) {
-        if symbol(left, top) != "╭" {
-            continue;
-        }
-        let right = (left..columns).find(|x| symbol(*x, top) == "╮").expect("a frame has a right corner");
-        let bottom = (top..rows).find(|y| symbol(left, *y) == "╰").expect("a frame has a lower corner");
-        assert_eq!(symbol(right, bottom), "╯", "{of}:\n{}", terminal.backend());
-        for y in top + 1..bottom {
-            let sides = (symbol(left, y), symbol(right, y));
-            assert_eq!(sides, ("│", "│"), "{of}:\n{}", terminal.backend());
-        }
-        frames += 1;
-    }
-    assert!(frames > 0, "no frame is drawn");
-}
-
 #[test]
 fn ligatures_and_long_clusters_do_not_shift_the_rows() {
     for ligature in LIGATURES {
@@ -275,13 +259,15 @@ fn a_model_and_a_device_may_have_any_name() {
             direction: Direction::Input,
             id: ligature.to_owned(),
             name: ligature.to_owned(),
+            host: ligature.to_owned(),
+            rate: None,
             is_default: false,
             in_use,
         };
         model.apply(NOW, &Notice::Devices(vec![entry(true), entry(false)]));
-        let editor = Editor { picker: Some(0), ..Editor::default() };
+        let panel = Some(Panel::Devices(DevicesPanel::default()));
+        let editor = Editor { panel, ..Editor::default() };
         let (terminal, _) = screen((100, 24), &model, &editor);
-        assert_frames_are_closed(&terminal, ligature);
         let drawn = terminal.backend().to_string();
         assert!(drawn.contains("  (in use)") && drawn.contains(", marin"), "{drawn}");
     }
@@ -301,10 +287,8 @@ fn the_cursor_stands_behind_ligatures_too() {
 
 #[test]
 fn a_locale_without_utf_8_is_drawn_in_ascii() {
-    let (mut help, mut picker) = (Editor::default(), Editor::default());
-    help.help = true;
-    picker.picker = Some(0);
-    for editor in [typing("hello"), help, picker] {
+    for panels in with_every_panel() {
+        let editor = Editor { area: typing("hello").area, ..panels };
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let theme = Theme { charset: Charset::Ascii, ..Theme::colored() };
         let live = LiveStatus { now: NOW, input: LEVEL, output: MeterLevel::SILENCE, wave: Wave::default() };

@@ -195,50 +195,6 @@ fn the_first_screen_shows_instructions() {
 }
 
 #[test]
-fn the_help_lists_the_keys() {
-    let mut editor = typing("");
-    editor.help = true;
-    assert_snapshot!(text((80, 24), &odd(), &editor), @r#"
-    " answering                              01:32 · DEMO · gpt-realtime, marin MUTED"
-    "╭ Keys ────────────────────────────────────────────────────────────────────────╮"
-    "│ Call                                                                         │"
-    "│ > Ctrl-C, Ctrl-Q                  end                                        │"
-    "│   Ctrl-D                          leave, while nothing is typed              │"
-    "│   Ctrl-T, Space                   mute or unmute the microphone              │"
-    "│   Esc                             stop the answer                            │"
-    "│   F2                              choose the microphone or speaker           │"
-    "│   F8                              clear the conversation, pressed twice      │"
-    "│ Conversation                                                                 │"
-    "│   Enter                           send the text                              │"
-    "│   Alt-Enter, Shift-Enter, Ctrl-J  start a new line                           │"
-    "│   Tab                             complete a name                            │"
-    "│   PgUp                            scroll up by a page                        │"
-    "│   PgDn                            scroll down by a page                      │"
-    "│   Ctrl-Home                       scroll to the beginning                    │"
-    "│   Ctrl-End                        scroll to the end                          │"
-    "│   Ctrl-P                          recall the sent text before                │"
-    "│   Ctrl-N                          recall the sent text after                 │"
-    "│   Ctrl-R                          search sent texts                          │"
-    "│   Ctrl-O                          edit the text in $VISUAL or $EDITOR        │"
-    "│   Ctrl-A                          go to the start of the line                │"
-    "╰────────────────────────────────────────────────────────────────── ↓ 20 more ─╯"
-    " type to filter   Enter run   Esc close   ↑↓ move                               "
-    "#);
-    assert_snapshot!(text((40, 10), &odd(), &editor), @r#"
-    " answering            01:32 · DEMO MUTED"
-    "Call                                    "
-    "> Ctrl-C     end                        "
-    "  Ctrl-D     leave, while nothing is ty…"
-    "  Ctrl-T     mute or unmute the microph…"
-    "  Esc        stop the answer            "
-    "  F2         choose the microphone or s…"
-    "  F8         clear the conversation, pr…"
-    "Conversation                            "
-    " type to filter   Enter run   Esc close…"
-    "#);
-}
-
-#[test]
 fn the_end_is_shown_with_its_reason() {
     let mut model = call();
     model.apply(NOW, &Notice::End(EndReason::ServerClosed("maintenance".to_owned())));
@@ -249,68 +205,23 @@ fn the_end_is_shown_with_its_reason() {
     "#);
 }
 
-/// A call with a disconnected microphone and a device list.
-fn with_devices() -> Model {
+/// A call with a disconnected microphone.
+fn with_lost_microphone() -> Model {
     let mut model = odd();
-    let entry = |direction, name: &str, in_use| DeviceEntry {
-        direction,
-        id: format!("pulseaudio:{name}"),
-        name: name.to_owned(),
-        is_default: in_use,
-        in_use,
-    };
-    let entries = vec![
-        entry(Direction::Input, "USB Headset\u{1b}[2J", true),
-        entry(Direction::Input, "Built-in Audio", false),
-        entry(Direction::Output, "Built-in Audio", true),
-    ];
-    model.apply(NOW, &Notice::Devices(entries));
     let lost = DeviceState::Lost("the sound system closed the connection".to_owned());
     model.apply(NOW, &Notice::Device(Direction::Input, lost));
     model
 }
 
 #[test]
-fn the_device_list_is_drawn_over_the_conversation() {
-    let mut editor = typing("");
-    editor.picker = Some(2);
-    assert_snapshot!(text((64, 16), &with_devices(), &editor), @r#"
-    " answering             01:32 · DEMO · gpt-realtime, marin NO MIC"
-    "╭ Devices ─────────────────────────────────────────────────────╮"
-    "│ microphones                                                  │"
-    "│   system default (USB Headset)                               │"
-    "│   USB Headset  (in use)                                      │"
-    "│ > Built-in Audio                                             │"
-    "│ speakers                                                     │"
-    "│   system default (Built-in Audio)                            │"
-    "│   Built-in Audio  (in use)                                   │"
-    "│                                                              │"
-    "│                                                              │"
-    "│                                                              │"
-    "│                                                              │"
-    "│                                                              │"
-    "╰──────────────────────────────────────────────────────────────╯"
-    " ↑↓ move   Enter select   Esc cancel                            "
-    "#);
-    assert_snapshot!(text((30, 6), &with_devices(), &editor), @r#"
-    " answering        01:32 NO MIC"
-    "╭ Devices ───────────────────╮"
-    "│   system default (USB Hea… │"
-    "│   USB Headset  (in use)    │"
-    "│ > Built-in Audio           │"
-    "╰────────────────────────────╯"
-    "#);
-}
-
-#[test]
 fn a_disconnected_device_is_shown_in_the_header() {
-    let rows = text((80, 24), &with_devices(), &typing(""));
+    let rows = text((80, 24), &with_lost_microphone(), &typing(""));
     assert!(rows.lines().next().is_some_and(|row| row.contains("NO MIC") && !row.contains("LIVE")), "{rows}");
     assert!(
         rows.contains("Error: the microphone is disconnected (the sound system closed the connection)"),
         "{rows}"
     );
-    let mut model = with_devices();
+    let mut model = with_lost_microphone();
     model.apply(NOW, &Notice::Device(Direction::Input, DeviceState::Back("USB".to_owned())));
     model.apply(NOW, &Notice::Device(Direction::Output, DeviceState::Lost("it was disconnected".to_owned())));
     let first = text((80, 24), &model, &typing(""));

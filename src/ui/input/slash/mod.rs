@@ -1,6 +1,7 @@
 //! Slash commands: one table for the screens and the plain lines of `chat` and `talk`.
 
 use crate::audio::api::{Direction, Volume};
+use crate::session::io::setting::Preference;
 use crate::session::io::{CopyPart, EndReason, LocalRequest, UserCommand};
 use crate::ui::text::language::UiLanguage;
 use crate::ui::text::language::strings::CommandStrings;
@@ -63,6 +64,16 @@ pub enum SlashCommand {
     Turn,
     /// List the audio devices.
     Devices,
+    /// Play a test tone.
+    TestTone,
+    /// Show settings.
+    Settings,
+    /// Show where the delays of the last answers came from.
+    Latency,
+    /// Show protocol events.
+    Events,
+    /// Change what is remembered for all calls.
+    Prefer(Preference, String),
     /// Use another device; without a name, the system's default.
     UseDevice(Direction, Option<String>),
 }
@@ -71,7 +82,13 @@ impl SlashCommand {
     /// Returns what it asks of the session; none for commands of a screen.
     pub fn user_command(self) -> Option<UserCommand> {
         Some(match self {
-            Self::Help | Self::Edit | Self::Find(_) | Self::Mode => return None,
+            Self::Help
+            | Self::Edit
+            | Self::Find(_)
+            | Self::Mode
+            | Self::Settings
+            | Self::Latency
+            | Self::Events => return None,
             Self::Quit => UserCommand::HangUp(EndReason::User),
             Self::Clear => UserCommand::Clear,
             Self::Retry => UserCommand::Retry,
@@ -91,6 +108,8 @@ impl SlashCommand {
             Self::Turn => UserCommand::SwitchTurn,
             Self::Call => UserCommand::SwitchCall,
             Self::Devices => UserCommand::ListDevices,
+            Self::TestTone => UserCommand::TestTone,
+            Self::Prefer(preference, value) => UserCommand::Prefer(preference, value),
             Self::UseDevice(side, name) => UserCommand::UseDevice(side, name),
         })
     }
@@ -128,6 +147,8 @@ struct CommandSpec {
 enum Argument {
     None,
     Optional(&'static str),
+    /// One of these words.
+    Choice(&'static str),
     /// Any text or none.
     Free(&'static str),
     Required(&'static str),
@@ -141,6 +162,15 @@ enum CommandPlace {
     Screen,
     Modes,
 }
+
+/// Themes of a screen, as in the settings.
+pub const THEMES: &str = "auto|dark|light|contrast|none";
+
+/// Languages of the interface, as in the settings.
+pub const LANGUAGES: &str = "en|zh-TW|zh-CN";
+
+/// Presets for background noise, as in the settings.
+pub const VAD_PRESETS: &str = "quiet|office|noisy";
 
 /// Placeholder of arguments that name a file.
 const FILE: &str = "FILE";
@@ -169,7 +199,7 @@ const SWITCH: &str = "on|off";
 /// Largest edit distance of a suggested name.
 const SUGGESTION_DISTANCE: usize = 2;
 
-const COMMANDS: [CommandSpec; 27] = [
+const COMMANDS: [CommandSpec; 34] = [
     spec("/help", Argument::None, CommandPlace::Anywhere, |words| words.help),
     spec("/quit", Argument::None, CommandPlace::Anywhere, |words| words.quit),
     spec("/stop", Argument::None, CommandPlace::Anywhere, |words| words.stop),
@@ -196,6 +226,13 @@ const COMMANDS: [CommandSpec; 27] = [
     spec("/devices", Argument::None, CommandPlace::Call, |words| words.devices),
     spec("/input", Argument::Required(NAME), CommandPlace::Call, |words| words.input),
     spec("/output", Argument::Required(NAME), CommandPlace::Call, |words| words.output),
+    spec("/tone", Argument::None, CommandPlace::Call, |words| words.tone),
+    spec("/vad-preset", Argument::Choice(VAD_PRESETS), CommandPlace::Call, |words| words.vad_preset),
+    spec("/theme", Argument::Choice(THEMES), CommandPlace::Screen, |words| words.theme),
+    spec("/ui-lang", Argument::Choice(LANGUAGES), CommandPlace::Screen, |words| words.ui_lang),
+    spec("/settings", Argument::None, CommandPlace::Screen, |words| words.settings),
+    spec("/latency", Argument::None, CommandPlace::Screen, |words| words.latency),
+    spec("/events", Argument::None, CommandPlace::Screen, |words| words.events),
     spec("//", Argument::None, CommandPlace::Anywhere, |words| words.slash),
 ];
 
@@ -266,9 +303,16 @@ fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<()
         {
             Err((words.takes_one_of)(name, &choices.replace('|', ", ")))
         }
+        Argument::Choice(choices) if !choices.split('|').any(|word| word == argument) => {
+            Err((words.takes_one_of)(name, &choices.replace('|', ", ")))
+        }
         Argument::Required(PERCENT) if percent(argument).is_none() => Err((words.needs_percent)(name)),
         Argument::Required(SPEED) if speed_percent(argument).is_none() => Err((words.needs_factor)(name)),
-        Argument::None | Argument::Optional(_) | Argument::Free(_) | Argument::Required(_) => Ok(()),
+        Argument::None
+        | Argument::Optional(_)
+        | Argument::Choice(_)
+        | Argument::Free(_)
+        | Argument::Required(_) => Ok(()),
     }
 }
 
@@ -318,6 +362,13 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
         "/volume" => SlashCommand::SetVolume(percent(argument)?),
         "/turn" => SlashCommand::Turn,
         "/devices" => SlashCommand::Devices,
+        "/tone" => SlashCommand::TestTone,
+        "/settings" => SlashCommand::Settings,
+        "/latency" => SlashCommand::Latency,
+        "/events" => SlashCommand::Events,
+        "/theme" => SlashCommand::Prefer(Preference::Theme, text()),
+        "/ui-lang" => SlashCommand::Prefer(Preference::Language, text()),
+        "/vad-preset" => SlashCommand::Prefer(Preference::VadPreset, text()),
         "/input" => SlashCommand::UseDevice(Direction::Input, device()),
         "/output" => SlashCommand::UseDevice(Direction::Output, device()),
         _ => return None,
@@ -352,7 +403,9 @@ pub fn help(context: SlashContext) -> Vec<(String, &'static str)> {
         Argument::Optional(placeholder) | Argument::Free(placeholder) => {
             format!("{} [{}]", spec.name, argument_name(placeholder, words))
         }
-        Argument::Required(placeholder) => format!("{} {}", spec.name, argument_name(placeholder, words)),
+        Argument::Choice(placeholder) | Argument::Required(placeholder) => {
+            format!("{} {}", spec.name, argument_name(placeholder, words))
+        }
     };
     available(context).map(|spec| (usage(spec), (spec.help)(words))).collect()
 }
@@ -363,7 +416,8 @@ fn argument_name(placeholder: &'static str, words: &CommandStrings) -> &'static 
         FILE => words.file_argument,
         TEXT => words.text_argument,
         WORDS => words.words_argument,
-        NAME => words.name_argument,
+        // All themes would leave no room for what the commands do.
+        NAME | THEMES => words.name_argument,
         PERCENT => words.percent_argument,
         SPEED => words.factor_argument,
         _ => placeholder,
@@ -397,104 +451,4 @@ pub fn common_prefix(texts: &[impl AsRef<str>]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CHAT: SlashContext =
-        SlashContext { has_audio: false, has_screen: true, has_modes: false, language: UiLanguage::English };
-    const PLAIN_CALL: SlashContext = SlashContext { has_audio: true, has_screen: false, ..CHAT };
-
-    fn parsed(text: &str, context: SlashContext) -> Result<SlashCommand, String> {
-        match parse(text, context) {
-            Ok(SubmittedText::Command(command)) => Ok(command),
-            Ok(SubmittedText::Message(message)) => Err(format!("message {message}")),
-            Err(error) => Err(error),
-        }
-    }
-
-    #[test]
-    fn a_text_is_a_message_unless_it_begins_with_a_command() {
-        for text in ["hello there", "/usr/bin is full", "/usr/bin", "1/2", "see /help"] {
-            assert_eq!(parse(text, CHAT), Ok(SubmittedText::Message(text.to_owned())));
-        }
-        assert_eq!(parsed("  /quit ", CHAT), Ok(SlashCommand::Quit));
-        assert_eq!(parsed("/end", CHAT), Ok(SlashCommand::Quit));
-        assert_eq!(parsed("/ ring buffer", CHAT), Ok(SlashCommand::Find("ring buffer".to_owned())));
-        assert_eq!(parsed("/", CHAT), Ok(SlashCommand::Find(String::new())));
-        assert_eq!(parsed("/copy", CHAT), Ok(SlashCommand::Copy(CopyPart::Answer)));
-        assert_eq!(parsed("/copy code", CHAT), Ok(SlashCommand::Copy(CopyPart::Code)));
-        assert_eq!(parsed("/system be\nbrief", CHAT), Ok(SlashCommand::System("be\nbrief".to_owned())));
-        let volume = SlashCommand::SetVolume(Volume::clamped(70));
-        assert_eq!(parsed("/volume 70", PLAIN_CALL), Ok(volume.clone()));
-        assert_eq!(parsed("/volume 70 %", PLAIN_CALL), Ok(volume));
-        assert_eq!(parsed("/speed 1.25", PLAIN_CALL), Ok(SlashCommand::Speed(125)));
-        assert_eq!(parsed("/speak", CHAT), Ok(SlashCommand::Speak(None)));
-        assert_eq!(parsed("/speak off", CHAT), Ok(SlashCommand::Speak(Some(false))));
-        assert_eq!(parsed("/image my cat.png", CHAT), Ok(SlashCommand::Image("my cat.png".to_owned())));
-        let microphone = SlashCommand::UseDevice(Direction::Input, Some("USB mic".to_owned()));
-        assert_eq!(parsed("/input USB mic", PLAIN_CALL), Ok(microphone));
-        assert_eq!(
-            parsed("/output default", PLAIN_CALL),
-            Ok(SlashCommand::UseDevice(Direction::Output, None))
-        );
-    }
-
-    #[test]
-    fn two_slashes_send_a_message_that_begins_with_one() {
-        assert_eq!(parse("//help me", CHAT), Ok(SubmittedText::Message("/help me".to_owned())));
-    }
-
-    #[test]
-    fn an_unknown_command_is_an_error_with_the_nearest_name() {
-        for (text, expected) in [
-            ("/cler", "unknown command /cler; did you mean /clear?"),
-            ("/ret please", "unknown command /ret; did you mean /retry?"),
-            ("/xyzzyx", "unknown command /xyzzyx; try /help"),
-        ] {
-            assert_eq!(parsed(text, CHAT), Err(expected.to_owned()));
-        }
-    }
-
-    #[test]
-    fn a_command_that_cannot_be_carried_out_is_one_sentence() {
-        for (text, context, expected) in [
-            ("/mute", CHAT, "/mute needs a call: a chat has no audio"),
-            ("/speak loudly", CHAT, "/speak takes one of on, off"),
-            ("/image", CHAT, "/image needs an argument: /image FILE"),
-            ("/edit", PLAIN_CALL, "/edit needs the screen: leave out --plain"),
-            ("/help me", CHAT, "/help takes no argument"),
-            ("/save", CHAT, "/save needs an argument: /save FILE"),
-            ("/copy all", CHAT, "/copy takes one of answer, source, code"),
-            ("/volume 101", PLAIN_CALL, "/volume needs a whole number from 0 to 100"),
-            ("/volume loud", PLAIN_CALL, "/volume needs a whole number from 0 to 100"),
-            ("/speed 2", PLAIN_CALL, "/speed needs a number from 0.25 to 1.5"),
-            ("/speed NaN", PLAIN_CALL, "/speed needs a number from 0.25 to 1.5"),
-        ] {
-            assert_eq!(parsed(text, context), Err(expected.to_owned()));
-        }
-    }
-
-    #[test]
-    fn each_name_of_the_table_is_a_command() {
-        for spec in COMMANDS.iter().filter(|spec| spec.name != "//") {
-            assert!(command(spec.name, "1").is_some(), "{}", spec.name);
-        }
-    }
-
-    #[test]
-    fn a_slash_offers_the_names() {
-        assert_eq!(offers("/s", CHAT), ["/stop", "/save", "/system", "/speak"]);
-        assert_eq!(offers("/", CHAT).len(), 17);
-        assert!(offers("/save x", CHAT).is_empty() && offers("hello", CHAT).is_empty());
-    }
-
-    #[test]
-    fn a_file_name_is_completed_after_a_command_that_takes_one() {
-        assert_eq!(file_prefix("/save notes/to"), Some("notes/to"));
-        assert_eq!(file_prefix("/image cat"), Some("cat"));
-        assert_eq!(file_prefix("/system notes"), None);
-        assert_eq!(common_prefix(&["talk.md", "tally.md"]), "tal");
-        assert_eq!(common_prefix(&["äb", "äc"]), "ä");
-        assert_eq!(common_prefix(&Vec::<String>::new()), "");
-    }
-}
+mod tests;
