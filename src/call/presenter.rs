@@ -194,8 +194,8 @@ impl Presenter {
         let presenter = match mode {
             PresentationMode::Json => {
                 let console = start_console(data, status)?;
-                let name = file.as_ref().map(|file| file.name.as_str());
-                let writer = Box::new(JsonLines::new(console.data(), detail).with_file(name));
+                let lines = JsonLines::new(console.data(), detail);
+                let writer = Box::new(lines.with_file(file.as_ref().map(|file| file.name.as_str())));
                 let writer = with_captions(writer, captions, Some(&console));
                 Self::lines(writer, console, (prompting, kept))
             }
@@ -210,11 +210,11 @@ impl Presenter {
                     }
                     Some(_) => Box::new(Verbatim(io::sink())),
                 };
-                let plain =
-                    PlainLines::new(style, data, console.status()).with_heading(heading).with_info(&info);
+                let plain = PlainLines::new(style, data, console.status());
+                let plain = plain.with_heading(heading).with_info(&info);
                 let plain = if shows_usage { plain.with_usage() } else { plain };
-                let writer = Box::new(VerbosePlain { plain, detail, strings });
-                let writer = with_captions(writer, captions, Some(&console));
+                let plain = Box::new(VerbosePlain { plain, detail, strings });
+                let writer = with_captions(plain, captions, Some(&console));
                 Self::lines(writer, console, (prompting, kept))
             }
             PresentationMode::Screen => {
@@ -240,8 +240,7 @@ impl Presenter {
                     list_files: question_file::files_beginning_with,
                 });
                 let writer = with_captions(Box::new(ModelWriter(model.clone())), captions, None);
-                let screen = Some(screen.map_err(screen_error)?);
-                Self::Screen { writer, model, text: written, screen }
+                Self::Screen { writer, model, text: written, screen: Some(screen.map_err(screen_error)?) }
             }
         };
         Ok(presenter.in_script(script))
@@ -393,8 +392,7 @@ impl Presenter {
                 let model = model.borrow();
                 let _ = summary::write(&model, written.as_ref(), columns(), &mut io::stdout());
                 for path in kept {
-                    let note = (model.strings().notes.kept)(&one_line(path));
-                    let _ = writeln!(io::stdout(), "{note}");
+                    let _ = writeln!(io::stdout(), "{}", (model.strings().notes.kept)(&one_line(path)));
                 }
                 Ok(())
             }

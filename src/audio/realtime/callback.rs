@@ -194,7 +194,7 @@ impl PlaybackCallback {
         let tone = self.tone.get_or_insert_with(|| TestTone::new(self.rate));
         let gain = self.shared.volume.get().gain();
         for frame in output.chunks_exact_mut(channels) {
-            let Some(sample) = tone.next() else {
+            let Some(sample) = tone.next_sample() else {
                 self.tone = None;
                 self.shared.tone_done.store(requested, Ordering::Release);
                 return;

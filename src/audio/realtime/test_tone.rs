@@ -22,12 +22,9 @@ impl TestTone {
     pub(crate) fn new(rate: SampleRate) -> Self {
         Self { next: 0, length: u32::try_from(rate.samples(LENGTH)).unwrap_or(u32::MAX), rate }
     }
-}
 
-impl Iterator for TestTone {
-    type Item = f32;
-
-    fn next(&mut self) -> Option<f32> {
+    /// Returns the next sample; none at the end.
+    pub(crate) fn next_sample(&mut self) -> Option<f32> {
         let left = self.length.checked_sub(self.next).filter(|left| *left > 0)?;
         let fade = (self.rate.0 * FADE_MS / 1_000).max(1);
         let gain = left.min(self.next).min(fade) as f32 / fade as f32;
@@ -44,7 +41,8 @@ mod tests {
     #[test]
     fn the_tone_lasts_a_second_and_does_not_click() {
         for rate in [8_000, 44_100, 48_000] {
-            let samples: Vec<f32> = TestTone::new(SampleRate(rate)).collect();
+            let mut tone = TestTone::new(SampleRate(rate));
+            let samples: Vec<f32> = std::iter::from_fn(|| tone.next_sample()).collect();
             assert_eq!(samples.len(), rate as usize);
             let peak = samples.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
             assert!((0.099..=0.1).contains(&peak), "{peak}");

@@ -167,12 +167,11 @@ impl Runner {
                         OutputTarget::Paced(_) => self.engine.emit(not_a_device(Direction::Output)),
                     },
                     AudioCommand::Poll => {}
-                    // A file keeps the level that the endpoint sent.
-                    AudioCommand::SetVolume(volume) => {
-                        if let OutputTarget::Device(_) = &self.output {
-                            self.engine.set_volume(volume);
-                        }
-                    }
+                    AudioCommand::SetVolume(volume) => match &self.output {
+                        OutputTarget::Device(_) => self.engine.set_volume(volume),
+                        // A file keeps the level that the endpoint sent.
+                        OutputTarget::Paced(_) => {}
+                    },
                     AudioCommand::Play { clip, frame } => {
                         if let OutputTarget::Paced(output) = &mut self.output {
                             output.make_room(now, &mut self.engine);
@@ -183,9 +182,7 @@ impl Runner {
                     | AudioCommand::Flush
                     | AudioCommand::Duck(_)
                     | AudioCommand::ServerSpeech
-                    | AudioCommand::Record) => {
-                        self.engine.handle_command(command);
-                    }
+                    | AudioCommand::Record) => self.engine.handle_command(command),
                 }
             }
             let now = self.started.elapsed();

@@ -30,7 +30,7 @@ use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
-use crate::session::io::setting::SettingChange;
+use crate::session::io::setting::{Preference, SettingChange};
 use crate::session::io::{
     ConnectionState, EndReason, Input, Notice, OtherSession, Output, TurnState, UserCommand,
 };
@@ -218,12 +218,7 @@ impl CallDriver {
                 | Output::UseDevice(..),
                 None,
             ) => {}
-            (Output::Remember(preference, value), _) => {
-                if let Some(message) = self.memory.preference(preference, &value) {
-                    self.show(now, &Notice::Error { code: None, message })?;
-                }
-                self.show(now, &Notice::Setting(SettingChange::Preference(preference, value)))?;
-            }
+            (Output::Remember(preference, value), _) => self.remember(now, preference, value)?,
             (Output::Rewind(to), _) => {
                 if let Some(feed) = &mut self.feed {
                     feed.rewind(to).map_err(audio_error)?;
@@ -238,13 +233,7 @@ impl CallDriver {
                 }
                 self.show(now, &notice)?;
             }
-            (Output::SetModel(model), _) => {
-                if !self.wire.connections.set_model(model) {
-                    let message =
-                        "the URL of this endpoint names the model; start again with --model".to_owned();
-                    self.show(now, &Notice::Error { code: None, message })?;
-                }
-            }
+            (Output::SetModel(model), _) => self.set_model(now, model)?,
             (Output::OpenAudio, audio) => {
                 if audio.is_none() && self.starting.is_none() {
                     let options = self.next_audio_options();
@@ -273,6 +262,21 @@ impl CallDriver {
             (Output::End(reason), _) => return Ok(Some(reason)),
         }
         Ok(None)
+    }
+
+    fn set_model(&mut self, now: Duration, model: String) -> Result<(), Error> {
+        if self.wire.connections.set_model(model) {
+            return Ok(());
+        }
+        let message = "the URL of this endpoint names the model; start again with --model".to_owned();
+        self.show(now, &Notice::Error { code: None, message })
+    }
+
+    fn remember(&mut self, now: Duration, preference: Preference, value: String) -> Result<(), Error> {
+        if let Some(message) = self.memory.preference(preference, &value) {
+            self.show(now, &Notice::Error { code: None, message })?;
+        }
+        self.show(now, &Notice::Setting(SettingChange::Preference(preference, value)))
     }
 
     fn show(&mut self, now: Duration, notice: &Notice) -> Result<(), Error> {

@@ -89,7 +89,16 @@ impl EventsPanel {
                     self.chosen.or_else(|| log.lines(self.end(), &self.filter).next_back()?.number.into());
                 return number.map_or(PanelEffect::None, PanelEffect::ShowEvent);
             }
-            key => self.choose(key, log),
+            PanelKey::Up
+            | PanelKey::Down
+            | PanelKey::PageUp
+            | PanelKey::PageDown
+            | PanelKey::Home
+            | PanelKey::End
+            | PanelKey::Left
+            | PanelKey::Right
+            | PanelKey::Backspace
+            | PanelKey::Type(_) => self.choose(key, log),
         }
         PanelEffect::None
     }
@@ -104,7 +113,14 @@ impl EventsPanel {
                 self.is_filtering = false;
                 self.filter.clear();
             }
-            _ => return false,
+            PanelKey::Up
+            | PanelKey::Down
+            | PanelKey::PageUp
+            | PanelKey::PageDown
+            | PanelKey::Home
+            | PanelKey::End
+            | PanelKey::Left
+            | PanelKey::Right => return false,
         }
         true
     }

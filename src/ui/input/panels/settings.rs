@@ -125,7 +125,14 @@ impl SettingsPanel {
             PanelKey::Left | PanelKey::Type('-') => self.change(kind, -1, model),
             PanelKey::Right | PanelKey::Type('+' | ' ') => self.change(kind, 1, model),
             PanelKey::Enter => self.enter(kind, model),
-            _ => PanelEffect::None,
+            PanelKey::Up
+            | PanelKey::Down
+            | PanelKey::PageUp
+            | PanelKey::PageDown
+            | PanelKey::Home
+            | PanelKey::End
+            | PanelKey::Backspace
+            | PanelKey::Type(_) => PanelEffect::None,
         }
     }
 
@@ -217,6 +224,7 @@ mod tests {
     use crate::session::io::setting::SettingChange;
     use crate::ui::model::CallInfo;
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other commands change no setting")]
     fn press(panel: &mut SettingsPanel, model: &mut Model, kind: SettingKind, key: PanelKey) -> PanelEffect {
         let row = SettingKind::all(model).iter().position(|other| *other == kind).unwrap();
         panel.list = ListPosition::at(row);
