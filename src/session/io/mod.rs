@@ -1,6 +1,7 @@
 //! Inputs and outputs of a session.
 
 pub mod delay;
+pub mod info;
 pub mod message;
 mod spoken;
 mod unanswered;
@@ -16,6 +17,7 @@ use crate::protocol::events::response::Usage;
 use crate::protocol::events::server::ServerEvent;
 pub use crate::session::conversation::streamed_text::same_text;
 use crate::session::io::delay::DelayReport;
+use crate::session::io::info::InfoMessage;
 use crate::session::io::message::Attachment;
 
 pub use crate::session::io::spoken::{MediaSpan, PlaceMark, SpokenSegment, SpokenTime, TimeSource};
@@ -319,7 +321,7 @@ pub enum Notice {
         message: String,
     },
     /// Information for the user.
-    Info(String),
+    Info(InfoMessage),
     /// Details for developers.
     Debug(String),
     /// The session is over.

@@ -226,7 +226,8 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Error { code, message } => {
             JsonBody::Error { code: clean(code.as_deref()), message: sanitized(message) }
         }
-        Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
+        Notice::Info(message) => JsonBody::Message { message: sanitized(&message.to_string()) },
+        Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
         Notice::End(reason) => end(reason, delays),
     }
 }

@@ -442,7 +442,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 let message = wording::error(code.as_deref(), message);
                 self.status_line(&(self.strings.plain.error)(&message));
             }
-            Notice::Info(message) => self.status_line(&one_line(message)),
+            Notice::Info(message) => self.status_line(&wording::info(self.strings, message)),
             Notice::End(reason) => {
                 self.finish()?;
                 if let Some(delays) = self.delays {
