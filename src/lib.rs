@@ -12,7 +12,7 @@
 //! - [`keys`]: actions and the keys bound to them. Uses nothing.
 //! - [`ui`]: screen, plain lines, JSON lines. Uses `markdown`, `keys`, `session::io`, `captions`, `dsp`,
 //!   and `protocol` for usage counts.
-//! - [`server`]: the embedded demo endpoint. Uses `protocol`, `dsp`, `secret`, never `session`.
+//! - [`server`]: the embedded demo endpoint and the relay. Uses `protocol`, `dsp`, `secret`, `net`, never `session`.
 //! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; error kinds, exit codes.
 //! - [`files`]: opens files safely: modes, links, pipes. Uses nothing.
 //! - [`test_hooks`]: panics that tests ask for. Uses nothing.

@@ -70,7 +70,8 @@ impl Call {
             output: MeterLevel::SILENCE,
             wave: Wave::default(),
         };
-        let scene = ScreenState { model: &self.model, editor: &self.editor, live, theme: &self.theme };
+        let scene =
+            ScreenState { model: &self.model, editor: &self.editor, live, theme: &self.theme, other: None };
         let (layout, mut drawn) = (&mut self.layout, Default::default());
         self.terminal
             .draw(|frame| drawn = view::draw(frame, &scene, layout))

@@ -74,8 +74,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("chat") => (chat(language), level(-48.0, -41.0)),
         Some(_) | None => (call(language), level(-48.0, -41.0)),
     };
-    let live = LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave() };
-    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
+    let live =
+        LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave(model.info.captions) };
+    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
     let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;
     let mut layout = ConversationLayout::default();
     let frame = terminal.draw(|frame| {
@@ -85,13 +86,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn wave() -> Wave {
+/// Returns the levels of the last seconds: of both sides, or only of speech that is captioned.
+fn wave(is_captions: bool) -> Wave {
     let mut wave = Wave::default();
     for tenth in 0..60 {
         let swing = (tenth as f32 * 0.9).sin() * 14.0 - 20.0;
         let silence = MeterLevel::SILENCE;
-        let (input, output) =
-            if tenth < 25 { (level(swing, swing), silence) } else { (silence, level(swing, swing)) };
+        let (input, output) = if is_captions || tenth < 25 {
+            (level(swing, swing), silence)
+        } else {
+            (silence, level(swing, swing))
+        };
         let pause = (22..30).contains(&tenth);
         let at = Duration::from_millis(100 * tenth);
         wave.update(at, if pause { silence } else { input }, if pause { silence } else { output });

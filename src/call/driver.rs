@@ -1,6 +1,7 @@
 //! Call driver: waits for one event, passes it to the session, performs the outputs.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::audio::Audio;
-use crate::audio::api::{AudioEvent, DeviceRequest, Duck, Mute, StreamCounters};
-use crate::audio::options::AudioOptions;
+use crate::audio::api::{AudioEvent, DeviceRequest, Direction, Duck, Mute, StreamCounters};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::audio_start::{audio_error, start_audio};
 use crate::call::captions::file_feed::FileFeed;
 use crate::call::clock::Clock;
@@ -19,13 +20,16 @@ use crate::call::connections::wire::Wire;
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::requests::{self, LocalResult};
 use crate::call::memory::CallMemory;
-use crate::call::presenter::Presenter;
+use crate::call::other_session::SessionLink;
+use crate::call::presenter::{LevelMeters, Presenter};
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
 use crate::session::io::info::InfoMessage;
-use crate::session::io::{ConnectionState, EndReason, Input, Notice, Output, TurnState, UserCommand};
+use crate::session::io::{
+    ConnectionState, EndReason, Input, Notice, OtherSession, Output, TurnState, UserCommand,
+};
 use crate::test_hooks;
 use crate::ui::text::wording;
 
@@ -50,12 +54,20 @@ pub(crate) struct CallDriver {
     pub(crate) memory: CallMemory,
     /// Keeps the conversation in a file.
     pub(crate) recorder: Option<ConversationRecorder>,
-    /// Opened when answers are first to be spoken, in writing.
-    pub(crate) speaker: Option<AudioOptions>,
-    /// The speaker while it is being opened.
+    /// Audio that is opened later: in writing when answers are first spoken, in a call when the user calls again.
+    pub(crate) to_open: Option<AudioOptions>,
+    /// Number of times that audio was opened.
+    pub(crate) openings: u32,
+    /// The audio while it is being opened.
     pub(crate) starting: Option<JoinHandle<Result<Option<Audio>, Error>>>,
     /// Set while Ctrl-C stops an answer and does not end the session.
     pub(crate) stops_answer: Option<Arc<AtomicBool>>,
+    /// Meters of the screen.
+    pub(crate) levels: LevelMeters,
+    /// Whether the microphone is muted.
+    pub(crate) muted: bool,
+    /// The other session of this program.
+    pub(crate) other: Option<SessionLink>,
 }
 
 /// State of the reader of the output.
@@ -71,24 +83,41 @@ pub(crate) enum Consumer {
 }
 
 impl CallDriver {
-    /// Runs the session to its end and returns the reason.
+    /// Runs the session to its end, beginning with `input`, and returns the reason.
     ///
     /// # Errors
     ///
     /// If the trace or the output cannot be written.
-    pub(crate) async fn run(mut self) -> Result<EndReason, Error> {
-        let mut input = Input::Opened;
+    pub(crate) async fn drive(&mut self, mut input: Input) -> Result<EndReason, Error> {
         loop {
             if let Some(reason) = self.handle(input)? {
-                // Files are completed first: the terminal may be slow or blocked.
-                let written = self.stop_audio(&reason);
-                let kept = self.recorder.as_ref().and_then(ConversationRecorder::path);
-                let kept = kept.map(|path| path.display().to_string());
-                let shown = self.presenter.close(&reason, kept.as_deref()).await;
-                return written.and(shown).map(|()| reason);
+                return Ok(reason);
             }
             input = self.wait().await?;
         }
+    }
+
+    /// Completes the files and closes the presentation. `kept` is the file of another conversation.
+    ///
+    /// # Errors
+    ///
+    /// If the output cannot be written.
+    pub(crate) async fn finish(
+        mut self,
+        reason: EndReason,
+        kept: Option<String>,
+    ) -> Result<EndReason, Error> {
+        // Files are completed first: the terminal may be slow or blocked.
+        let written = self.stop_audio(&reason);
+        let kept: Vec<_> = self.kept().into_iter().chain(kept).collect();
+        let shown = self.presenter.close(&reason, &kept).await;
+        written.and(shown).map(|()| reason)
+    }
+
+    /// Returns the file in which the conversation is kept.
+    pub(crate) fn kept(&self) -> Option<String> {
+        let path = self.recorder.as_ref().and_then(ConversationRecorder::path);
+        path.map(|path| path.display().to_string())
     }
 
     /// Waits for one input. Dropping the other futures loses nothing: connections and console keep their state,
@@ -111,7 +140,8 @@ impl CallDriver {
                 }
                 input = self.wire.next(), if !is_full => input?,
                 audio_message = next_audio(&mut self.audio, accepts_frames), if !is_full => self.audio_input(audio_message),
-                started = next_started(&mut self.starting) => self.speaker_started(started)?,
+                started = next_started(&mut self.starting) => self.audio_started(started)?,
+                other = next_other(&mut self.other) => Some(Input::Other(other)),
                 input = next_fed(&mut self.feed, self.clock, uncaptioned), if !is_full => Some(input),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
                 write_error = write_error_or_room(&mut self.presenter, is_full), if self.reader == Consumer::Connected => {
@@ -140,6 +170,9 @@ impl CallDriver {
     fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
         let now = self.clock.now();
         test_hooks::maybe_panic("main", now);
+        if let (Input::User(_), Some(other)) = (&input, &self.other) {
+            other.note_activity(now);
+        }
         for output in self.session.handle(now, input) {
             if let Some(reason) = self.perform(now, output)? {
                 return Ok(Some(reason));
@@ -156,11 +189,19 @@ impl CallDriver {
             (Output::Flush, Some(audio)) => audio.control.flush(),
             (Output::Duck, Some(audio)) => audio.control.set_duck(Duck::Down),
             (Output::Unduck, Some(audio)) => audio.control.set_duck(Duck::Up),
-            (Output::SetMuted(muted), Some(audio)) => {
-                audio.control.set_mute(if muted { Mute::Muted } else { Mute::Live });
+            (Output::SetMuted(muted), audio) => {
+                self.muted = muted;
+                if let Some(audio) = audio {
+                    audio.control.set_mute(mute(muted));
+                }
             }
-            (Output::SetVolume(volume), Some(audio)) => {
-                audio.control.set_volume(volume);
+            (Output::SetVolume(volume), audio) => {
+                if let Some(audio) = audio {
+                    audio.control.set_volume(volume);
+                }
+                if let Some(options) = &mut self.to_open {
+                    options.volume = volume;
+                }
                 if let Some(message) = self.memory.volume(volume.percent()) {
                     self.show(now, &Notice::Error { code: None, message })?;
                 }
@@ -177,8 +218,6 @@ impl CallDriver {
                 | Output::Flush
                 | Output::Duck
                 | Output::Unduck
-                | Output::SetMuted(_)
-                | Output::SetVolume(_)
                 | Output::ListDevices
                 | Output::UseDevice(..),
                 None,
@@ -204,12 +243,13 @@ impl CallDriver {
                     self.show(now, &Notice::Error { code: None, message })?;
                 }
             }
-            (Output::OpenSpeaker, audio) => {
+            (Output::OpenAudio, audio) => {
                 if audio.is_none() && self.starting.is_none() {
-                    let options = self.speaker.clone();
+                    let options = self.next_audio_options();
                     self.starting = Some(tokio::task::spawn_local(start_audio(options)));
                 }
             }
+            (Output::CloseAudio, _) => self.close_audio(now)?,
             (Output::Local(request), _) => match requests::perform(&self.presenter, request) {
                 LocalResult::Show(notice) => self.show(now, &notice)?,
                 LocalResult::Attach(attachment) => {
@@ -224,6 +264,7 @@ impl CallDriver {
                 | Output::OpenNext(_)
                 | Output::Switch
                 | Output::DropNext
+                | Output::Disconnect
                 | Output::Close,
                 _,
             ) => {}
@@ -246,6 +287,9 @@ impl CallDriver {
             stops_answer.store(is_answering, Ordering::Relaxed);
         }
         self.keep(now, notice)?;
+        if let Some(other) = &self.other {
+            other.note(notice);
+        }
         if self.reader != Consumer::Connected {
             return Ok(());
         }
@@ -269,19 +313,44 @@ impl CallDriver {
         }
     }
 
-    /// Uses a speaker that was opened during a conversation in writing.
-    fn speaker_started(&mut self, started: Result<Option<Audio>, Error>) -> Result<Option<Input>, Error> {
+    /// Uses audio that was opened later.
+    fn audio_started(&mut self, started: Result<Option<Audio>, Error>) -> Result<Option<Input>, Error> {
         self.starting = None;
         match started {
             Ok(audio) => {
+                if let Some(audio) = &audio {
+                    audio.control.set_mute(mute(self.muted));
+                    self.levels.connect(audio);
+                    if self.session.is_live() {
+                        audio.control.begin_recording();
+                    }
+                }
                 self.audio = audio;
                 Ok(None)
             }
             Err(error) => {
                 let message = format!("{:#}", error.source);
                 self.show(self.clock.now(), &Notice::Error { code: None, message })?;
-                Ok(Some(Input::User(UserCommand::Speak(Some(false)))))
+                Ok(Some(Input::NoAudio))
             }
+        }
+    }
+
+    /// Returns the options of audio that is opened now. Each call has a recording of its own.
+    fn next_audio_options(&mut self) -> Option<AudioOptions> {
+        self.openings += 1;
+        let mut options = self.to_open.clone()?;
+        options.record = options.record.map(|path| numbered(&path, self.openings));
+        Some(options)
+    }
+
+    /// Closes the devices after a call, or gives them up while they are being opened.
+    fn close_audio(&mut self, now: Duration) -> Result<(), Error> {
+        self.starting = None;
+        self.levels.disconnect();
+        match self.audio.take().map(Audio::close) {
+            Some(Err(message)) => self.show(now, &Notice::Error { code: None, message }),
+            Some(Ok(())) | None => Ok(()),
         }
     }
 
@@ -305,10 +374,21 @@ impl CallDriver {
             return None;
         }
         if let AudioEvent::DeviceSelected(direction, id) = &event {
+            self.use_device_again(*direction, id.as_deref());
             let failure = self.memory.device(*direction, id.as_deref());
             return failure.map(|failure| Input::Audio(AudioEvent::Lost(failure)));
         }
         Some(Input::Audio(event))
+    }
+
+    /// Uses this device in the next call too.
+    fn use_device_again(&mut self, direction: Direction, id: Option<&str>) {
+        let request = id.map_or(DeviceRequest::Default, |id| DeviceRequest::Named(id.to_owned()));
+        match (&mut self.to_open, direction) {
+            (Some(options), Direction::Input) => options.input = AudioSource::Device(request),
+            (Some(options), Direction::Output) => options.output = AudioSink::Device(request),
+            (None, _) => {}
+        }
     }
 
     /// Stops audio and completes the output file; a call ended on purpose does not wait for playback.
@@ -345,6 +425,32 @@ async fn next_started(
         Some(started) => started.await.map_err(|error| Error::new(Kind::Internal, error))?,
         None => std::future::pending().await,
     }
+}
+
+/// Waits for a change of the other session. Cancel-safe.
+async fn next_other(other: &mut Option<SessionLink>) -> OtherSession {
+    match other {
+        Some(other) => other.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn mute(muted: bool) -> Mute {
+    if muted { Mute::Muted } else { Mute::Live }
+}
+
+/// Returns a path with a number after its stem; the first has none.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    if number < 2 {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{number}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
 }
 
 async fn next_line(piped: &mut Option<mpsc::Receiver<UserCommand>>) -> Option<UserCommand> {

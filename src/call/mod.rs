@@ -14,4 +14,6 @@ pub(crate) mod driver;
 pub(crate) mod presenter;
 pub(crate) mod signals;
 pub(crate) mod run;
+pub(crate) mod modes;
+pub(crate) mod other_session;
 pub mod setup;

@@ -1,11 +1,12 @@
 //! Presenter: chooses and runs the screen, plain lines or JSON lines.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::audio::Audio;
 use crate::call::captions::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
@@ -29,11 +30,10 @@ use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::{AnswerWriter, NoticeWriter, Verbatim};
 use crate::ui::output::summary;
-use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
+use crate::ui::terminal::{Screen, ScreenError, ScreenPane, ScreenSetup, ScreenTimeout};
 use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
-use crate::ui::text::wrap::truncate;
 
 /// Limit for writing pending lines after a signal.
 const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
@@ -62,31 +62,43 @@ impl PresentationMode {
     }
 }
 
-/// Levels for the screen, known once audio has started.
+/// Levels for the screen, silent while no audio is open.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LevelMeters {
-    input: Arc<OnceLock<Arc<LevelMeter>>>,
-    output: Arc<OnceLock<Arc<LevelMeter>>>,
+    input: watch::Sender<Option<Arc<LevelMeter>>>,
+    output: watch::Sender<Option<Arc<LevelMeter>>>,
 }
 
 impl LevelMeters {
-    /// Connects the meters of the audio streams.
-    pub(crate) fn connect(&self, input: &Arc<LevelMeter>, output: &Arc<LevelMeter>) {
-        // A session has one set of audio streams.
-        let _ = self.input.set(Arc::clone(input));
-        let _ = self.output.set(Arc::clone(output));
+    /// Shows the meters of the audio streams.
+    pub(crate) fn connect(&self, audio: &Audio) {
+        self.input.send_replace(Some(Arc::clone(&audio.input_meter)));
+        self.output.send_replace(Some(Arc::clone(&audio.output_meter)));
+    }
+
+    /// Shows silence.
+    pub(crate) fn disconnect(&self) {
+        self.input.send_replace(None);
+        self.output.send_replace(None);
     }
 }
 
-fn level(meter: &Arc<OnceLock<Arc<LevelMeter>>>) -> Box<dyn Fn() -> LevelReading + Send> {
-    let meter = Arc::clone(meter);
-    Box::new(move || meter.get().map_or(LevelReading::SILENCE, |meter| meter.reading()))
+fn level(meter: &watch::Sender<Option<Arc<LevelMeter>>>) -> Box<dyn Fn() -> LevelReading + Send> {
+    let meter = meter.subscribe();
+    Box::new(move || meter.borrow().as_ref().map_or(LevelReading::SILENCE, |meter| meter.reading()))
 }
 
 /// Presentation of a running session.
 pub(crate) enum Presenter {
     /// The screen, and the model it draws.
-    Screen { writer: Box<dyn NoticeWriter>, model: watch::Sender<Model>, screen: Option<Screen> },
+    Screen {
+        writer: Box<dyn NoticeWriter>,
+        model: watch::Sender<Model>,
+        /// The conversation in writing on the same screen.
+        text: Option<watch::Receiver<Model>>,
+        /// Absent if another presenter owns it.
+        screen: Option<Screen>,
+    },
     /// Lines, and the thread that writes them.
     Lines {
         writer: Box<dyn NoticeWriter>,
@@ -144,6 +156,8 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) lines: Lines,
     /// Sent texts, for the screen.
     pub(crate) questions: QuestionFile,
+    /// The conversation in writing on the same screen.
+    pub(crate) text: Option<ScreenPane>,
 }
 
 /// Writers for lines.
@@ -189,6 +203,7 @@ impl Presenter {
             levels,
             lines,
             questions,
+            text,
         } = config;
         let Lines { data, status, prompting, shows_usage, keeps_conversation } = lines;
         let strings = info.language.strings();
@@ -222,9 +237,10 @@ impl Presenter {
             }
             PresentationMode::Screen => {
                 let (model, watched) = watch::channel(Model::new(info));
+                let written = text.as_ref().map(|text| text.model.clone());
                 let screen = Screen::start(ScreenSetup {
-                    model: watched,
-                    commands,
+                    pane: ScreenPane { model: watched, commands },
+                    other: text,
                     input_level: level(&levels.input),
                     output_level: level(&levels.output),
                     clock: Box::new(move || {
@@ -240,10 +256,16 @@ impl Presenter {
                     list_files: question_file::files_beginning_with,
                 });
                 let writer = with_captions(Box::new(ModelWriter(model.clone())), captions, None);
-                Self::Screen { writer, model, screen: Some(screen.map_err(screen_error)?) }
+                let screen = Some(screen.map_err(screen_error)?);
+                Self::Screen { writer, model, text: written, screen }
             }
         };
         Ok(presenter.in_script(script))
+    }
+
+    /// Presents on a screen that another presenter owns.
+    pub(crate) fn on_shared_screen(model: watch::Sender<Model>) -> Self {
+        Self::Screen { writer: Box::new(ModelWriter(model.clone())), model, text: None, screen: None }
     }
 
     /// Shows captions in a script of Chinese.
@@ -254,8 +276,9 @@ impl Presenter {
                 let writer = Box::new(ScriptConverter::new(writer, script));
                 Self::Lines { writer, console, progress, model }
             }
-            Self::Screen { writer, model, screen } => {
-                Self::Screen { writer: Box::new(ScriptConverter::new(writer, script)), model, screen }
+            Self::Screen { writer, model, text, screen } => {
+                let writer = Box::new(ScriptConverter::new(writer, script));
+                Self::Screen { writer, model, text, screen }
             }
         }
     }
@@ -302,8 +325,7 @@ impl Presenter {
     /// Updates the progress.
     pub(crate) fn advance(&mut self, now: Duration, position: Duration) {
         let Self::Lines { console, progress: Some(progress), .. } = self else { return };
-        if let Some(line) = progress.line(now, position) {
-            let line = truncate(&line, columns().saturating_sub(1)).into_owned();
+        if let Some(line) = progress.line(now, position, columns().saturating_sub(1)) {
             let mut writer = console.progress();
             // A line that cannot be shown is replaced by the next.
             let _ = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
@@ -364,16 +386,16 @@ impl Presenter {
         }
     }
 
-    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` is the
-    /// file of the conversation, named below what the screen leaves.
+    /// Restores the terminal, or waits until all lines are written; only briefly after a signal. `kept` are the
+    /// files of conversations, named below what the screen leaves.
     ///
     /// # Errors
     ///
     /// If the screen failed or lines cannot be written.
-    pub(crate) async fn close(&mut self, reason: &EndReason, kept: Option<&str>) -> Result<(), Error> {
+    pub(crate) async fn close(&mut self, reason: &EndReason, kept: &[String]) -> Result<(), Error> {
         let is_signalled = matches!(reason, EndReason::Signal(_));
         match self {
-            Self::Screen { model, screen, .. } => {
+            Self::Screen { model, text, screen, .. } => {
                 let Some(screen) = screen.take() else { return Ok(()) };
                 let timeout = if is_signalled { ScreenTimeout::Signalled } else { ScreenTimeout::Normal };
                 match screen.close(timeout) {
@@ -383,10 +405,12 @@ impl Presenter {
                     Err(error) => return Err(screen_error(error)),
                 }
                 // The conversation stays in the terminal; write errors of a lost terminal are ignored.
+                let written = text.as_ref().map(|text| text.borrow().clone());
                 let model = model.borrow();
-                let _ = summary::write(&model, columns(), &mut io::stdout());
-                if let Some(path) = kept {
-                    let _ = writeln!(io::stdout(), "{}", (model.strings().notes.kept)(&one_line(path)));
+                let _ = summary::write(&model, written.as_ref(), columns(), &mut io::stdout());
+                for path in kept {
+                    let note = (model.strings().notes.kept)(&one_line(path));
+                    let _ = writeln!(io::stdout(), "{note}");
                 }
                 Ok(())
             }

@@ -21,6 +21,7 @@ use crate::call::driver::{CallDriver, Consumer};
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::question_file::QuestionFile;
 use crate::call::memory::CallMemory;
+use crate::call::other_session::SessionLink;
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
@@ -32,19 +33,20 @@ use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::{cannot_write_stdout, stderr_can_erase, stdin_is_piped, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
-use crate::call::trace::{ExistingTrace, TraceFile};
+use crate::call::trace::{ExistingTrace, SharedTrace, TraceFile};
 use crate::captions::chinese::ChineseScript;
 use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::TurnMethod;
 use crate::session::Session;
-use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Notice, UserCommand};
-use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
+use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Input, Notice, UserCommand};
+use crate::session::plan::{ConnectionPolicy, InputEndAction, Mode, Plan, TurnControl};
 use crate::ui::model::{CallInfo, TurnDetectionKind};
 use crate::ui::output::plain::PlainStyle;
+use crate::ui::terminal::ScreenPane;
 
 /// Capacity of the command channel. A person types slower than this.
-const COMMANDS: usize = 32;
+pub(crate) const COMMANDS: usize = 32;
 
 /// A call to run.
 pub(crate) struct Call<'a> {
@@ -76,6 +78,26 @@ pub(crate) struct Call<'a> {
     pub(crate) shows_usage: bool,
     /// Notes shown before anything is dialled or opened.
     pub(crate) notes: Vec<String>,
+}
+
+/// A call that is presented and not connected yet.
+pub(crate) struct BegunCall {
+    presenter: Presenter,
+    commands: mpsc::Sender<UserCommand>,
+    pub(crate) commands_rx: mpsc::Receiver<UserCommand>,
+    clock: Clock,
+    levels: LevelMeters,
+    pub(crate) trace: Option<SharedTrace>,
+    feed: Option<FileFeed>,
+    stops_answer: Option<Arc<AtomicBool>>,
+}
+
+/// Result of starting a call.
+pub(crate) enum StartedCall {
+    /// Connected.
+    Live(Box<CallDriver>),
+    /// Ended by the user before it was connected.
+    Ended(EndReason),
 }
 
 /// Position of a session among those of one run.
@@ -117,6 +139,7 @@ struct PresenterInputs<'a> {
     commands: mpsc::Sender<UserCommand>,
     clock: Clock,
     levels: &'a LevelMeters,
+    text: Option<ScreenPane>,
 }
 
 impl Call<'_> {
@@ -126,25 +149,61 @@ impl Call<'_> {
     ///
     /// If it cannot begin, or its output cannot be written.
     pub(crate) async fn run(mut self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
-        let shows_progress = stderr_can_erase();
+        let (begun, _stderr) = self.begin((clock, signals), None)?;
+        match self.start(begun, None).await? {
+            StartedCall::Ended(reason) => Ok(reason),
+            StartedCall::Live(mut driver) => {
+                let reason = driver.drive(Input::Opened).await?;
+                driver.finish(reason, None).await
+            }
+        }
+    }
+
+    /// Presents the call, which is not connected yet. `text` is a conversation in writing on the same screen.
+    ///
+    /// # Errors
+    ///
+    /// If a file, standard output or the terminal cannot be used.
+    pub(crate) fn begin(
+        &mut self,
+        (clock, signals): (Clock, &Signals),
+        text: Option<ScreenPane>,
+    ) -> Result<(BegunCall, StderrSilencer), Error> {
         // Audio libraries write to standard error, so it is redirected while devices are in use.
         let stderr = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
-        let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
+        let (commands, commands_rx) = mpsc::channel(COMMANDS);
         let stops_answer = self.takes_ctrl_c().then(Arc::<AtomicBool>::default);
         signals.listen(&commands, stops_answer.clone());
         let feed = self.feed.as_ref().map(FileFeed::open).transpose().map_err(audio_error)?;
         let trace = match &self.display.trace {
             Some(path) => {
-                Some(TraceFile::create(path, self.position.existing_trace(), self.target.redactor())?)
+                let trace = TraceFile::create(path, self.position.existing_trace(), self.target.redactor())?;
+                Some(SharedTrace::new(trace))
             }
             None => None,
         };
         let levels = LevelMeters::default();
-        let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels };
+        let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels, text };
         self.recorder.as_ref().map_or(Ok(()), ConversationRecorder::prepare)?;
-        let mut presenter = self.presenter(&stderr, inputs)?;
+        let presenter = self.presenter(&stderr, inputs)?;
+        let begun = BegunCall { presenter, commands, commands_rx, clock, levels, trace, feed, stops_answer };
+        Ok((begun, stderr))
+    }
+
+    /// Connects and starts audio. `other` is another session of this program.
+    ///
+    /// # Errors
+    ///
+    /// If the call cannot begin.
+    pub(crate) async fn start(
+        mut self,
+        begun: BegunCall,
+        other: Option<SessionLink>,
+    ) -> Result<StartedCall, Error> {
+        let BegunCall { mut presenter, commands, mut commands_rx, clock, levels, trace, feed, stops_answer } =
+            begun;
         presenter.show_history(&self.plan.history);
-        if let (Some(feed), true) = (&feed, shows_progress) {
+        if let (Some(feed), true) = (&feed, stderr_can_erase()) {
             let name = self.file.as_ref().map_or("", |file| &file.name);
             presenter.track(FileProgress::new(name, feed.total()));
         }
@@ -157,8 +216,8 @@ impl Call<'_> {
             connected = self.connect_and_start_audio(&levels) => connected,
             reason = wait_for_hang_up(&mut commands_rx, &mut early) => {
                 show(&mut presenter, clock, &Notice::End(reason.clone()))?;
-                presenter.close(&reason, None).await?;
-                return Ok(reason);
+                presenter.close(&reason, &[]).await?;
+                return Ok(StartedCall::Ended(reason));
             }
         };
         let (EndpointConnection { link, note }, audio) = match connected {
@@ -166,7 +225,7 @@ impl Call<'_> {
             Err(error) => {
                 let reason = start_failure(&error);
                 show(&mut presenter, clock, &Notice::End(reason.clone()))?;
-                presenter.close(&reason, None).await?;
+                presenter.close(&reason, &[]).await?;
                 return Err(error);
             }
         };
@@ -185,10 +244,15 @@ impl Call<'_> {
         // Messages typed while connecting.
         self.plan.opening.extend(early);
         let piped = self.read_lines(&presenter, commands);
+        let to_open = match self.plan.connecting {
+            ConnectionPolicy::Resumable => self.audio_options,
+            ConnectionPolicy::Once | ConnectionPolicy::OnDemand { .. } => self.speaker,
+        };
         let driver = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
             piped,
             wire: Wire { connections: Connections::new(self.target, link), trace, clock },
+            openings: u32::from(audio.is_some()),
             audio,
             feed,
             presenter,
@@ -198,11 +262,14 @@ impl Call<'_> {
             reader: Consumer::default(),
             memory: self.memory,
             recorder: self.recorder,
-            speaker: self.speaker,
+            to_open,
             starting: None,
             stops_answer,
+            levels,
+            muted: false,
+            other,
         };
-        driver.run().await
+        Ok(StartedCall::Live(Box::new(driver)))
     }
 
     fn presenter(
@@ -225,6 +292,7 @@ impl Call<'_> {
             StdinMode::Lines | StdinMode::Piped | StdinMode::Unused => PromptMode::Never,
         };
         let info = CallInfo {
+            has_modes: inputs.text.is_some(),
             endpoint: self.target.name.clone(),
             profile: self.memory.profile.clone(),
             turn_detection: self.turn_detection(),
@@ -239,7 +307,7 @@ impl Call<'_> {
             captions: self.plan.mode == Mode::Transcribe,
             language: theme::language(self.display),
         };
-        let PresenterInputs { commands, clock, levels } = inputs;
+        let PresenterInputs { commands, clock, levels, text } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
         let keeps_conversation = match self.stdin {
             StdinMode::Lines | StdinMode::Prompted => true,
@@ -260,6 +328,7 @@ impl Call<'_> {
             levels,
             lines,
             questions: self.questions.clone(),
+            text,
         })
     }
 
@@ -286,7 +355,7 @@ impl Call<'_> {
             tokio::join!(connect(&self.target, Handshake::Default), start_audio(self.audio_options.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
-            levels.connect(&audio.input_meter, &audio.output_meter);
+            levels.connect(audio);
         }
         Ok((connected?, audio))
     }

@@ -19,6 +19,9 @@ use crate::session::io::{EndReason, UserCommand};
 /// The rest of the promised second is left for the end of the process.
 const GRACE: Duration = Duration::from_millis(850);
 
+/// Limit for a server that drains, beyond every configured one.
+const DRAINING: Duration = Duration::from_hours(48);
+
 /// Number of SIGINT.
 const SIGINT: i32 = 2;
 
@@ -36,7 +39,13 @@ impl Signals {
     /// the next SIGINT stops an answer.
     pub(crate) fn listen(&self, session: &mpsc::Sender<UserCommand>, stops_answer: Option<Arc<AtomicBool>>) {
         // The thread lives as long as the process.
-        let _ = self.sessions.send(SignalTarget { commands: session.clone(), stops_answer });
+        let _ = self.sessions.send(SignalTarget { commands: session.clone(), stops_answer, drains: false });
+    }
+
+    /// Turns signals into hang-ups of a server that takes its own time to end; the second signal ends it at once.
+    pub(crate) fn listen_for_draining(&self, server: &mpsc::Sender<UserCommand>) {
+        let commands = server.clone();
+        let _ = self.sessions.send(SignalTarget { commands, stops_answer: None, drains: true });
     }
 }
 
@@ -45,6 +54,8 @@ impl Signals {
 struct SignalTarget {
     commands: mpsc::Sender<UserCommand>,
     stops_answer: Option<Arc<AtomicBool>>,
+    /// Whether it takes its own time to end.
+    drains: bool,
 }
 
 impl SignalTarget {
@@ -133,10 +144,15 @@ async fn supervise(
         if number == SIGINT && first.is_none() && session.as_ref().is_some_and(SignalTarget::stop_answer) {
             continue;
         }
+        let drains = session.as_ref().is_some_and(|session| session.drains);
+        if drains && first.is_some() {
+            return number;
+        }
+        let grace = if drains { DRAINING } else { GRACE };
         let hang_up = UserCommand::HangUp(EndReason::Signal(number));
         match session.as_ref().map(|session| session.commands.try_send(hang_up)) {
             Some(Ok(()) | Err(TrySendError::Full(_))) => {
-                first.get_or_insert_with(|| (number, Box::pin(tokio::time::sleep(GRACE))));
+                first.get_or_insert_with(|| (number, Box::pin(tokio::time::sleep(grace))));
             }
             Some(Err(TrySendError::Closed(_))) | None => return number,
         }
@@ -179,7 +195,7 @@ mod tests {
         let (signals, sessions, supervise) = supervised();
         // The session is blocked and takes no command, so the signals do not fit.
         let (session, mut commands) = mpsc::channel(1);
-        sessions.send(SignalTarget { commands: session, stops_answer: None }).unwrap();
+        sessions.send(SignalTarget { commands: session, stops_answer: None, drains: false }).unwrap();
         for number in [TERM, SIGINT, SIGINT] {
             signals.send(number).await.unwrap();
         }
@@ -189,10 +205,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_server_that_drains_takes_its_time_until_the_second_signal() {
+        let (signals, sessions, supervise) = supervised();
+        let mut supervise = std::pin::pin!(supervise);
+        let (commands, mut commands_rx) = mpsc::channel(1);
+        sessions.send(SignalTarget { commands, stops_answer: None, drains: true }).unwrap();
+        signals.send(TERM).await.unwrap();
+        assert!(timeout(Duration::from_secs(3_600), &mut supervise).await.is_err());
+        assert_eq!(commands_rx.try_recv(), Ok(UserCommand::HangUp(EndReason::Signal(TERM))));
+        signals.send(SIGINT).await.unwrap();
+        assert_eq!(timeout(Duration::from_secs(1), supervise).await, Ok(SIGINT));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_session_that_has_ended_delays_no_signal() {
         let (signals, sessions, supervise) = supervised();
         let (session, commands) = mpsc::channel(1);
-        sessions.send(SignalTarget { commands: session, stops_answer: None }).unwrap();
+        sessions.send(SignalTarget { commands: session, stops_answer: None, drains: false }).unwrap();
         drop(commands);
         signals.send(SIGINT).await.unwrap();
         assert_eq!(timeout(Duration::ZERO, supervise).await, Ok(SIGINT));
@@ -203,7 +232,7 @@ mod tests {
         let (signals, sessions, supervise) = supervised();
         let (commands, mut commands_rx) = mpsc::channel(MAX_WAITING);
         let stops_answer = Some(Arc::new(AtomicBool::new(true)));
-        sessions.send(SignalTarget { commands, stops_answer }).unwrap();
+        sessions.send(SignalTarget { commands, stops_answer, drains: false }).unwrap();
         signals.send(SIGINT).await.unwrap();
         signals.send(SIGINT).await.unwrap();
         assert_eq!(timeout(Duration::from_secs(1), supervise).await, Ok(SIGINT));

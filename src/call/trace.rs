@@ -1,7 +1,9 @@
 //! Trace file (`--trace`): every event of both directions with its time, one JSON object per line.
 
+use std::cell::RefCell;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -32,6 +34,42 @@ pub enum ExistingTrace {
     Replace,
     /// Kept, because they belong to this run.
     Keep,
+}
+
+/// A trace file that both modes of a call write to.
+#[derive(Clone, Debug)]
+pub struct SharedTrace {
+    file: Rc<RefCell<TraceFile>>,
+    mode: TracedMode,
+}
+
+/// The mode whose events are traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TracedMode {
+    Only,
+    /// The conversation in writing next to a call.
+    Text,
+}
+
+impl SharedTrace {
+    /// Shares a file.
+    pub fn new(file: TraceFile) -> Self {
+        Self { file: Rc::new(RefCell::new(file)), mode: TracedMode::Only }
+    }
+
+    /// Returns the trace for the conversation in writing next to a call, whose lines are marked.
+    pub fn of_text_mode(&self) -> Self {
+        Self { mode: TracedMode::Text, ..self.clone() }
+    }
+
+    /// Writes one event, and flushes it before the next one is handled.
+    ///
+    /// # Errors
+    ///
+    /// If the disk is full or gone.
+    pub fn event(&self, at: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
+        self.file.borrow_mut().event(at, (direction, self.mode), text)
+    }
 }
 
 /// A trace file: audio and text of both sides, but no keys.
@@ -68,15 +106,20 @@ impl TraceFile {
     /// # Errors
     ///
     /// If the disk is full or gone.
-    pub fn event(&mut self, at: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
-        self.write(at, direction, text).map_err(|error| {
+    fn event(&mut self, at: Duration, origin: (TraceDirection, TracedMode), text: &str) -> Result<(), Error> {
+        self.write(at, origin, text).map_err(|error| {
             let error =
                 anyhow::Error::new(error).context(format!("cannot write the trace {}", self.path.display()));
             Error::new(Kind::Device, error)
         })
     }
 
-    fn write(&mut self, at: Duration, direction: TraceDirection, text: &str) -> io::Result<()> {
+    fn write(
+        &mut self,
+        at: Duration,
+        (direction, mode): (TraceDirection, TracedMode),
+        text: &str,
+    ) -> io::Result<()> {
         if !std::mem::replace(&mut self.has_begun, true) {
             self.writer.get_mut().keep();
             match self.existing {
@@ -91,7 +134,11 @@ impl TraceFile {
             TraceDirection::NextIn => r#""in","next":true"#,
         };
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        write!(self.writer, r#"{{"at_ms":{at_ms},"dir":{direction},"event":"#)?;
+        let mode = match mode {
+            TracedMode::Only => "",
+            TracedMode::Text => r#","mode":"text""#,
+        };
+        write!(self.writer, r#"{{"at_ms":{at_ms},"dir":{direction}{mode},"event":"#)?;
         let text = self.redactor.redact_json(text);
         match serde_json::from_str::<&RawValue>(&text) {
             // An event is one line; other white space is kept.
@@ -112,13 +159,16 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
+    fn shared(path: &Path, existing: ExistingTrace, redactor: Redactor) -> Result<SharedTrace, Error> {
+        TraceFile::create(path, existing, redactor).map(SharedTrace::new)
+    }
+
     #[test]
     fn a_trace_contains_every_event_and_no_key() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace =
-            TraceFile::create(&path, ExistingTrace::Replace, Redactor::of([&Secret::new("sk-very-secret")]))
-                .unwrap();
+        let trace =
+            shared(&path, ExistingTrace::Replace, Redactor::of([&Secret::new("sk-very-secret")])).unwrap();
         trace.event(Duration::from_millis(5), TraceDirection::Out, r#"{"type":"x"}"#).unwrap();
         trace
             .event(
@@ -143,8 +193,7 @@ mod tests {
         let key = "sk-very+secret/0123";
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace =
-            TraceFile::create(&path, ExistingTrace::Replace, Redactor::of([&Secret::new(key)])).unwrap();
+        let trace = shared(&path, ExistingTrace::Replace, Redactor::of([&Secret::new(key)])).unwrap();
         for echoed in [
             r"sk-very\u002Bsecret\/0123",
             r"\u0073k-very+secret/0123",
@@ -165,7 +214,7 @@ mod tests {
     fn control_characters_are_escaped_in_a_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace = TraceFile::create(&path, ExistingTrace::Replace, Redactor::default()).unwrap();
+        let trace = shared(&path, ExistingTrace::Replace, Redactor::default()).unwrap();
         trace.event(Duration::ZERO, TraceDirection::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
         trace.event(Duration::ZERO, TraceDirection::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
         drop(trace);
@@ -178,10 +227,10 @@ mod tests {
     fn a_call_that_never_began_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        drop(TraceFile::create(&path, ExistingTrace::Replace, Redactor::default()).unwrap());
+        drop(shared(&path, ExistingTrace::Replace, Redactor::default()).unwrap());
         assert!(!path.exists());
         fs::write(&path, "precious").unwrap();
-        drop(TraceFile::create(&path, ExistingTrace::Replace, Redactor::default()).unwrap());
+        drop(shared(&path, ExistingTrace::Replace, Redactor::default()).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -191,7 +240,7 @@ mod tests {
         let path = directory.path().join("trace.jsonl");
         fs::write(&path, "of another run").unwrap();
         for existing in [ExistingTrace::Replace, ExistingTrace::Keep] {
-            let mut trace = TraceFile::create(&path, existing, Redactor::default()).unwrap();
+            let trace = shared(&path, existing, Redactor::default()).unwrap();
             trace.event(Duration::ZERO, TraceDirection::Out, "{}").unwrap();
             trace.event(Duration::ZERO, TraceDirection::In, "{}").unwrap();
         }

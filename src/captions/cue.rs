@@ -59,7 +59,7 @@ pub struct TimedText {
 
 /// A token of a transcript.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Token {
+pub struct CaptionToken {
     /// Its text.
     pub text: String,
     /// Natural logarithm of its probability.
@@ -86,7 +86,7 @@ pub struct Turn {
     /// The language as a BCP 47 tag, if known.
     pub language: Option<String>,
     /// Tokens of the transcript, if they were requested.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<CaptionToken>,
     /// Whether the server failed to transcribe it.
     pub has_failed: bool,
 }

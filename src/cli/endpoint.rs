@@ -22,6 +22,13 @@ pub struct EndpointArgs {
     pub settings: SettingFlags<EndpointArgs>,
 }
 
+impl EndpointArgs {
+    /// Returns whether any of the flags was given.
+    pub fn is_given(&self) -> bool {
+        self.demo || self.profile.is_some() || !self.settings.layer.is_empty()
+    }
+}
+
 impl FlagSet for EndpointArgs {
     const GROUPS: &'static [FlagGroup] = &[FlagGroup::Endpoint];
 }

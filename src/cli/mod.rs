@@ -4,6 +4,7 @@ pub mod chat;
 pub mod flags;
 pub mod endpoint;
 pub mod doctor;
+pub mod relay;
 pub mod captions;
 pub mod display;
 pub mod keeping;
@@ -21,7 +22,7 @@ use crate::cli::doctor::Doctor;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::{AUDIO, FlagSet, SettingFlags};
 use crate::cli::keeping::KeepingArgs;
-use crate::config::built_in::SERVE_PORT;
+use crate::cli::relay::RelayArgs;
 use crate::config::declaration::FlagGroup::{self, Display, Input, Limits, Response, Speech, Talk, Turns};
 
 /// Talk to a realtime voice model from the terminal
@@ -78,7 +79,7 @@ pub enum Command {
     Transcribe(Transcribe),
     /// List microphones and speakers, or show a live input level
     Devices(Devices),
-    /// Run the built-in endpoint for other clients on this machine
+    /// Run the built-in endpoint for other clients, or a relay that keeps a key
     Serve(Serve),
     /// Create or inspect the configuration
     Config(Config),
@@ -195,22 +196,28 @@ pub struct Bench {
 /// `rtvoice serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Port on 127.0.0.1; 0 picks a free one
-    #[arg(long, default_value_t = SERVE_PORT)]
-    pub port: u16,
+    /// Port; 0 picks a free one [default: 8642, with --relay 8000] [env with --relay: PORT]
+    #[arg(long)]
+    pub port: Option<u16>,
     /// Accept web pages of this origin, for example http://localhost:3000; repeatable
     #[arg(long, value_name = "URL")]
     pub allow_origin: Vec<String>,
     /// Accept this host name in addition to localhost, for example that of a proxy; repeatable
     #[arg(long, value_name = "HOST[:PORT]")]
     pub allow_host: Vec<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub relay: RelayArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub endpoint: EndpointArgs,
     /// Misbehave in this way, for tests; may be given several times
     #[cfg(debug_assertions)]
     #[arg(long, value_name = "NAME", hide = true)]
     pub fault: Vec<String>,
     /// Play this script of another endpoint to its end, for tests
     #[cfg(debug_assertions)]
-    #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["fault", "allow_origin", "allow_host"])]
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["fault", "allow_origin", "allow_host", "relay"])]
     pub script: Option<PathBuf>,
 }
 

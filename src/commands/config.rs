@@ -25,9 +25,9 @@ use crate::files;
 use crate::keys::action::{ACTIONS, ActionSpec};
 use crate::net::endpoint::redaction::Redactor;
 use crate::net::endpoint::url::{self, EndpointUrl};
+use crate::protocol::price::Prices;
 use crate::protocol::settings::SessionKind;
 use crate::secret::Secret;
-use crate::session::metering::price::Prices;
 use crate::ui::text::json;
 use crate::ui::text::sanitize;
 

@@ -1,7 +1,8 @@
 //! `rtvoice talk`: a voice call.
 
-use crate::audio::options::{AudioOptions, AudioSink};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
+use crate::call::modes::{self, TextMode};
 use crate::call::presenter::PresentationMode;
 use crate::call::run::{Call, RunPosition, input_end_action, stdin_mode};
 use crate::call::setup::keeping::keeping;
@@ -16,6 +17,7 @@ use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
+use crate::session::plan::ConnectionPolicy;
 use crate::ui::output::plain::PlainStyle;
 
 /// Runs a call.
@@ -40,6 +42,10 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.with_dial_options(&settings)?;
     let mut plan = plan::limited(plan::talk(&settings, input_end_action(&input))?, &target, &settings);
+    let has_modes = mode == PresentationMode::Screen && is_interactive(&input, &output);
+    if has_modes {
+        plan.connecting = ConnectionPolicy::Resumable;
+    }
     let keeping = keeping(&args.keeping, &settings, &mut plan, clock.unix_start())?;
     let stdin = stdin_mode(mode, &input, settings.in_force.is_flag(Setting::Plain));
     let audio_options = plan::audio(&settings, &plan, input, output);
@@ -48,6 +54,7 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let (display, position, file, memory) = (&display, RunPosition::First, None, settings.remember());
     let mut notes = settings.notes(&target.name);
     notes.extend(keeping.note);
+    let text = has_modes.then(|| plan::beside_call(&settings, &target)).transpose()?;
     let call = Call {
         plan,
         target,
@@ -69,7 +76,16 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         shows_usage: false,
         notes,
     };
-    call.run(clock, signals).await
+    match text {
+        Some(plan) => modes::run(call, TextMode { plan, recorder: keeping.text }, (clock, signals)).await,
+        None => call.run(clock, signals).await,
+    }
+}
+
+/// Returns whether a call may be repeated: a file or a pipe is used once.
+fn is_interactive(input: &AudioSource, output: &AudioSink) -> bool {
+    matches!(input, AudioSource::Device(_) | AudioSource::Null)
+        && matches!(output, AudioSink::Device(_) | AudioSink::Null)
 }
 
 /// Returns the error for lines and audio on standard output.

@@ -15,6 +15,10 @@ pub enum Action {
     VolumeUp,
     VolumeDown,
     Devices,
+    SwitchMode,
+    SwitchCall,
+    MuteCall,
+    Clear,
     Send,
     NewLine,
     Complete,
@@ -138,7 +142,7 @@ impl ActionSpec {
 }
 
 /// All actions in the order of the help.
-pub const ACTIONS: [ActionSpec; 40] = [
+pub const ACTIONS: [ActionSpec; 44] = [
     call((Action::End, "end", &["ctrl-c", "ctrl-q"]), ALL, "end"),
     call((Action::Cancel, "cancel", &["ctrl-c"]), &[Chat], "stop, then clear the text, then leave"),
     call((Action::EndCaptions, "end-captions", &["q"]), &[Captions], "end the captions"),
@@ -151,6 +155,10 @@ pub const ACTIONS: [ActionSpec; 40] = [
     call((Action::VolumeUp, "volume-up", &["alt-up"]), CALLS, "make the assistant louder"),
     call((Action::VolumeDown, "volume-down", &["alt-down"]), CALLS, "make the assistant softer"),
     call((Action::Devices, "devices", &["f2"]), AUDIO, "choose the microphone or speaker"),
+    call((Action::SwitchMode, "switch-mode", &["f6", "ctrl-g"]), TYPED, "go to the other mode: call or text"),
+    call((Action::SwitchCall, "switch-call", &["f7", "ctrl-s"]), TYPED, "hang up, or call again"),
+    call((Action::MuteCall, "mute-call", &["ctrl-t"]), &[Chat], "mute or unmute the call, in text mode"),
+    call((Action::Clear, "clear", &["f8"]), TYPED, "clear the conversation, pressed twice"),
     text((Action::Send, "send", &["enter"]), "send the text"),
     text((Action::NewLine, "new-line", &["alt-enter", "shift-enter", "ctrl-j"]), "start a new line"),
     text((Action::Complete, "complete", &["tab"]), "complete a name"),

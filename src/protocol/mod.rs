@@ -12,6 +12,7 @@ pub mod close;
 pub mod foreign;
 pub mod error_codes;
 pub mod refusal;
+pub mod price;
 mod params;
 pub mod decode;
 pub mod encode;

@@ -33,6 +33,7 @@ impl Session {
         if let Some(failure) = self.connection.errors().tick(now, self.plan.mode, &mut self.outputs) {
             self.hang_up(now, EndReason::Refused(failure));
         }
+        self.tick_unused(now);
         self.advance_opening(now, |opening, _| opening.tick(now));
         self.connection.tick_reconnect(now, &mut self.outputs);
         let closing_reason = self.connection.closing().filter(|closing| now >= closing.deadline().at);
@@ -75,7 +76,9 @@ impl Session {
     /// Ends the call; a second request does not wait for the server.
     pub(super) fn hang_up(&mut self, now: Duration, reason: EndReason) {
         match self.connection.phase() {
-            Phase::Connecting | Phase::Reconnecting(_) | Phase::Closing(_) => self.end_at_once(now, reason),
+            Phase::Connecting | Phase::Reconnecting(_) | Phase::Disconnected | Phase::Closing(_) => {
+                self.end_at_once(now, reason);
+            }
             Phase::Opening(_) | Phase::Live(_) => {
                 self.silence(now);
                 self.outputs.show(Notice::Connection(ConnectionState::Closing));
@@ -137,7 +140,7 @@ impl Session {
     }
 
     /// Stops playback and ends every line at its last known position.
-    fn silence_and_close_lines(&mut self, now: Duration) {
+    pub(super) fn silence_and_close_lines(&mut self, now: Duration) {
         let Parts { responses, conversation, mut cx, .. } = self.parts(now);
         if responses.is_playing() {
             cx.outputs.push(Output::Flush);
@@ -149,10 +152,14 @@ impl Session {
     fn end_at_once(&mut self, now: Duration, reason: EndReason) {
         self.turns.abandon_flush();
         self.silence_and_close_lines(now);
-        self.end(reason);
+        self.end(now, reason);
     }
 
-    fn end(&mut self, reason: EndReason) {
+    fn end(&mut self, now: Duration, reason: EndReason) {
+        if self.outlives(&reason) {
+            self.disconnect_because(now, &reason);
+            return;
+        }
         self.connection.end();
         self.connection.errors().flush_missing_from(&reason, &mut self.outputs);
         self.conversation.release_captions(&self.plan, &mut self.outputs);
@@ -195,7 +202,7 @@ impl Session {
         let live_since = self.connection.live_since();
         let Some(pause) = self.connection.backoff().next(now, live_since) else {
             self.silence_and_close_lines(now);
-            self.end(EndReason::Lost(failure));
+            self.end(now, EndReason::Lost(failure));
             return;
         };
         self.forget_server(now);
@@ -297,7 +304,7 @@ impl Session {
             }
             DialFailure::Final(failure) => {
                 self.silence_and_close_lines(now);
-                self.end(EndReason::Refused(failure));
+                self.end(now, EndReason::Refused(failure));
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod metering;
 mod server_events;
 mod lifecycle;
 mod revision;
+mod disconnection;
 
 #[cfg(test)]
 mod tests;
@@ -99,6 +100,11 @@ impl Session {
         self.connection.dialect()
     }
 
+    /// Returns whether the connection is in use.
+    pub fn is_live(&self) -> bool {
+        self.connection.is_live()
+    }
+
     /// Returns whether a line of piped text would interrupt nothing.
     pub fn takes_line(&self) -> bool {
         let activity = self.activity();
@@ -139,6 +145,7 @@ impl Session {
             self.conversation.deadline(),
             self.limit_deadline(),
             self.input_end_deadline(),
+            self.unused_deadline(),
         ];
         deadlines.into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
@@ -164,6 +171,12 @@ impl Session {
             }
             Input::Audio(event) => self.audio_event(now, event),
             Input::User(command) => self.user_command(now, command),
+            Input::NoAudio => match self.plan.mode {
+                Mode::Talk => self.disconnect(now),
+                Mode::Chat | Mode::Ask => self.speak(now, Some(false)),
+                Mode::Transcribe => {}
+            },
+            Input::Other(other) => self.metering.note_other(&self.plan, other, &mut self.outputs),
             // The deadlines are checked after every input.
             Input::Tick => {}
         }
@@ -211,7 +224,8 @@ impl Session {
 
     /// Returns when a limit ends the call. A response in progress is played to its end first.
     fn limit_deadline(&self) -> Option<Deadline> {
-        let has_begun = matches!(self.connection.phase(), Phase::Live(_) | Phase::Reconnecting(_));
+        let has_begun =
+            matches!(self.connection.phase(), Phase::Live(_) | Phase::Reconnecting(_) | Phase::Disconnected);
         if has_begun && !self.activity().is_answering() { self.metering.deadline(&self.plan) } else { None }
     }
 
@@ -275,7 +289,10 @@ impl Session {
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
         let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match command {
-            UserCommand::Say(text) => turns.say(peers, text),
+            UserCommand::Say(text) => {
+                turns.say(peers, text);
+                self.connect(now);
+            }
             UserCommand::Attach(attachment) => Turns::attach(peers, attachment),
             UserCommand::SetMuted(muted) => turns.set_muted(peers, muted),
             UserCommand::Interrupt => turns.interrupt_by_user(peers),
@@ -303,6 +320,7 @@ impl Session {
             UserCommand::ChangeSpeed(percent) => self.change_speed(now, percent),
             UserCommand::Speak(wanted) => self.speak(now, wanted),
             UserCommand::Local(request) => peers.cx.outputs.push(Output::Local(request)),
+            UserCommand::SwitchCall => self.switch_call(now),
             UserCommand::Mark => self.mark(),
             UserCommand::HangUp(reason) => self.hang_up_by_user(now, reason),
         }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::price::Prices;
 use crate::protocol::settings::{AudioFormat, Modality, SessionSettings, TurnMethod, Voice};
 use crate::protocol::value::FieldUpdate;
 use crate::session::io::message::{Attachment, PastTurn};
-use crate::session::metering::price::Prices;
 
 /// Default silence that ends a turn. The servers' own default of 200 ms interrupts people who pause to think.
 pub const SILENCE_MS: u32 = 500;
@@ -59,6 +59,23 @@ pub struct Plan {
     pub rewinds_input: bool,
     /// Who detects that the user interrupts a response.
     pub interrupt: Interrupt,
+    /// When connections are opened and closed.
+    pub connecting: ConnectionPolicy,
+}
+
+/// When connections are opened and closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionPolicy {
+    /// At the beginning and at the end of the session.
+    #[default]
+    Once,
+    /// At the beginning; then the user hangs up and calls again.
+    Resumable,
+    /// By the next message; closed after this much time without activity.
+    OnDemand {
+        /// Maximum time without activity.
+        idle: Option<Duration>,
+    },
 }
 
 /// How a conversation in writing speaks its answers.
@@ -161,6 +178,7 @@ impl Plan {
             warm_up: Duration::ZERO,
             rewinds_input: false,
             interrupt: Interrupt::default(),
+            connecting: ConnectionPolicy::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::session::conversation::history::RemovedItem;
 use crate::session::io::delay::DelayOrigin;
 use crate::session::io::info::InfoMessage;
 use crate::session::io::{ConnectionState, Failure, Notice, Output, Removal};
-use crate::session::plan::Mode;
+use crate::session::plan::{ConnectionPolicy, Mode};
 use crate::session::{Parts, Session};
 
 impl Session {
@@ -26,7 +26,9 @@ impl Session {
                 let is_reopened = self.delete(now, answers);
                 let Parts { responses, mut cx, .. } = self.parts(now);
                 // A new connection requests the answer itself once it has the conversation.
-                if !is_reopened {
+                if cx.connection.is_disconnected() {
+                    self.connect(now);
+                } else if !is_reopened {
                     cx.metering.latency().turn_ended(now, DelayOrigin::Typed);
                     responses.request(&mut cx);
                 }
@@ -51,9 +53,13 @@ impl Session {
     /// Forgets the conversation and starts a new session.
     pub(super) fn clear(&mut self, now: Duration) {
         self.outputs.show(Notice::Removed(Removal::Everything));
-        let is_live = self.connection.is_live();
-        if is_live {
-            self.reopen(now);
+        match self.plan.connecting {
+            // The next message opens the new session.
+            ConnectionPolicy::OnDemand { .. } if !self.connection.is_disconnected() => self.disconnect(now),
+            ConnectionPolicy::Once | ConnectionPolicy::Resumable if self.connection.is_live() => {
+                self.reopen(now);
+            }
+            ConnectionPolicy::Once | ConnectionPolicy::Resumable | ConnectionPolicy::OnDemand { .. } => {}
         }
         (self.plan.history, self.plan.opening, self.plan.attachments) = (Vec::new(), Vec::new(), Vec::new());
         self.conversation = Conversation::new(&self.plan);
@@ -131,8 +137,12 @@ impl Session {
                 self.outputs.info(InfoMessage::AlwaysSpoken);
                 return;
             }
+            (Mode::Chat | Mode::Ask, true) if self.plan.speech.is_none() => {
+                self.outputs.info("answers are spoken in the call only");
+                return;
+            }
             (Mode::Chat | Mode::Ask, true) => {
-                self.outputs.push(Output::OpenSpeaker);
+                self.outputs.push(Output::OpenAudio);
                 self.outputs.info(InfoMessage::AnswersSpoken);
             }
             (Mode::Chat | Mode::Ask, false) => self.outputs.info(InfoMessage::AnswersWritten),
@@ -155,7 +165,9 @@ impl Session {
 
     /// Stops an answer in progress. Returns whether the conversation can be changed now.
     fn stop_for_revision(&mut self, now: Duration) -> bool {
-        let refusal = if !self.connection.is_live() {
+        let refusal = if self.connection.is_disconnected() {
+            None
+        } else if !self.connection.is_live() {
             Some("not connected yet: try again in a moment")
         } else if self.responses.is_playing() {
             Some("stop the answer first")

@@ -219,6 +219,7 @@ impl Session {
             | Phase::Connecting
             | Phase::Live(_)
             | Phase::Reconnecting(_)
+            | Phase::Disconnected
             | Phase::Closing(_)
             | Phase::Over => self.connection.errors().show(now, error, &mut self.outputs),
         }
@@ -229,7 +230,12 @@ impl Session {
             Phase::Opening(_) => {
                 self.advance_opening(now, |opening, plan| opening.refused(now, error, &mut plan.settings));
             }
-            Phase::Connecting | Phase::Live(_) | Phase::Reconnecting(_) | Phase::Closing(_) | Phase::Over => {
+            Phase::Connecting
+            | Phase::Live(_)
+            | Phase::Reconnecting(_)
+            | Phase::Disconnected
+            | Phase::Closing(_)
+            | Phase::Over => {
                 self.connection.errors().show(now, error, &mut self.outputs);
             }
         }

@@ -5,6 +5,7 @@ mod call;
 mod devices;
 mod echo;
 mod screen;
+mod modes;
 #[cfg(unix)]
 mod push_to_talk;
 mod staying;
@@ -46,3 +47,5 @@ mod sounding;
 #[cfg(unix)]
 mod losses;
 mod names;
+#[cfg(unix)]
+mod relay;

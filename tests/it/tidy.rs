@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "ui",
         &["keys", "session::io", "captions", "dsp", "protocol::events::response", "audio::api", "markdown"],
     ),
-    ("server", &["protocol", "dsp", "secret"]),
+    ("server", &["protocol", "dsp", "secret", "net"]),
     ("config", &["error", "files", "keys", "secret"]),
     ("cli", &["config", "keys"]),
     ("keys", &[]),
@@ -150,6 +150,18 @@ fn a_module_names_only_the_layers_below_it() {
     breached(layer_breaches(&Source::new("src/server/voice.rs", "use crate::{dsp, session::io};")));
     breached(layer_breaches(&Source::new("src/ui/model.rs", "use crate::session::Session;")));
     breached(layer_breaches(&Source::new("src/unlisted.rs", "")));
+}
+
+#[test]
+fn the_demo_endpoint_shares_no_code_with_the_client() {
+    let demo = program().into_iter().filter(|source| source.path.starts_with("src/server/demo"));
+    none(demo.collect::<Vec<_>>().iter().flat_map(dials));
+    breached(dials(&Source::new("src/server/demo/drive.rs", "use crate::net::dial;")));
+}
+
+fn dials(source: &Source) -> Vec<String> {
+    let paths = source.crate_paths().into_iter().filter(|path| path.starts_with("net::"));
+    paths.map(|path| format!("{}: the demo endpoint must not use `{path}`", source.path)).collect()
 }
 
 fn layer_breaches(source: &Source) -> Vec<String> {

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::session::io::{ConnectionState, Notice};
 use crate::ui::text::sanitize::one_line;
+use crate::ui::text::wrap::truncate;
 
 /// The line changes at most this often.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -12,8 +15,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const AVERAGED: Duration = Duration::from_secs(30);
 /// Width of the bar in columns.
 const BAR: usize = 16;
-/// Longer names are cut.
-const NAME_CHARS: usize = 24;
+/// Names are cut to this width, and to less where the rest of the line needs the room.
+const NAME_COLUMNS: usize = 25;
+const MIN_NAME_COLUMNS: usize = 8;
 
 /// How far a file is captioned, how fast, and at what cost.
 #[derive(Debug)]
@@ -31,13 +35,8 @@ pub(crate) struct FileProgress {
 impl FileProgress {
     /// Creates the progress of a file of this length.
     pub(crate) fn new(name: &str, total: Option<Duration>) -> Self {
-        let name = one_line(name);
-        let name = match name.char_indices().nth(NAME_CHARS) {
-            Some((end, _)) => format!("{}…", &name[..end]),
-            None => name,
-        };
         Self {
-            name,
+            name: one_line(name),
             total: total.filter(|total| !total.is_zero()),
             next: Duration::ZERO,
             reached: VecDeque::new(),
@@ -56,8 +55,8 @@ impl FileProgress {
         }
     }
 
-    /// Returns the line once it is due, with this media time sent to the endpoint.
-    pub(crate) fn line(&mut self, now: Duration, position: Duration) -> Option<String> {
+    /// Returns the line in this width once it is due, with this media time sent to the endpoint.
+    pub(crate) fn line(&mut self, now: Duration, position: Duration, columns: usize) -> Option<String> {
         if now < self.next {
             return None;
         }
@@ -70,11 +69,15 @@ impl FileProgress {
         while self.reached.front().is_some_and(|(at, _)| now.saturating_sub(*at) > AVERAGED) {
             self.reached.pop_front();
         }
-        Some(self.text(position))
+        let rest = self.text(position);
+        let room = columns.saturating_sub(rest.width() + 2).clamp(MIN_NAME_COLUMNS, NAME_COLUMNS);
+        let line = format!("{}  {rest}", truncate(&self.name, room));
+        Some(truncate(&line, columns).into_owned())
     }
 
+    /// Returns what follows the name.
     fn text(&self, position: Duration) -> String {
-        let mut parts = vec![self.name.clone()];
+        let mut parts = Vec::new();
         match self.total {
             Some(total) => {
                 let share = (position.as_secs_f64() / total.as_secs_f64()).min(1.0);
@@ -141,7 +144,7 @@ mod tests {
     fn after(progress: &mut FileProgress, seconds: u32, pace: u32) -> String {
         let lines = (0..=seconds * 10).filter_map(|step| {
             let now = Duration::from_millis(100) * step;
-            progress.line(now, now * pace)
+            progress.line(now, now * pace, 100)
         });
         lines.last().unwrap_or_default()
     }
@@ -161,7 +164,7 @@ mod tests {
     fn cost_and_reconnects_are_shown_once_there_are_any() {
         let mut progress = FileProgress::new("a.wav", Some(MINUTE));
         assert_eq!(
-            progress.line(Duration::ZERO, Duration::ZERO).as_deref(),
+            progress.line(Duration::ZERO, Duration::ZERO, 100).as_deref(),
             Some("a.wav                     0 %  00:00:00 of 00:01:00")
         );
         progress.observe(&Notice::Usage(Box::new(UsageReport {
@@ -174,14 +177,26 @@ mod tests {
             unknown: 0,
         })));
         progress.observe(&Notice::Connection(ConnectionState::Reconnecting));
-        let line = progress.line(MINUTE, MINUTE).expect("it is due");
+        let line = progress.line(MINUTE, MINUTE, 100).expect("it is due");
         assert!(line.ends_with(" 100 %  00:01:00 of 00:01:00  $0.10  1 reconnect"), "{line}");
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_the_remaining_time_and_the_cost() {
+        let mut progress = FileProgress::new("講座の録音と、その続きの長い名前.wav", Some(MINUTE * 60));
+        after(&mut progress, 60, 6);
+        progress.dollars = 0.104;
+        let line = progress.line(MINUTE + INTERVAL, MINUTE * 6, 79).expect("it is due");
+        assert!(line.ends_with(" min left  $0.10") && line.width() <= 79, "{line}");
+        assert!(line.starts_with("講座の"), "{line}");
+        let narrow = progress.line(MINUTE + INTERVAL * 2, MINUTE * 6, 30).expect("it is due");
+        assert!(narrow.width() <= 30, "{narrow}");
     }
 
     #[test]
     fn the_line_changes_ten_times_per_second_at_most() {
         let mut progress = FileProgress::new("a.wav", None);
-        let lines = (0..1_000).filter_map(|ms| progress.line(Duration::from_millis(ms), Duration::ZERO));
+        let lines = (0..1_000).filter_map(|ms| progress.line(Duration::from_millis(ms), Duration::ZERO, 80));
         assert_eq!(lines.count(), 10);
     }
 
@@ -189,7 +204,7 @@ mod tests {
     fn a_resent_part_does_not_count_as_a_pace() {
         let mut progress = FileProgress::new("a.wav", Some(MINUTE * 10));
         after(&mut progress, 10, 10);
-        let line = progress.line(Duration::from_secs(11), MINUTE).expect("it is due");
+        let line = progress.line(Duration::from_secs(11), MINUTE, 80).expect("it is due");
         assert!(line.ends_with("00:01:00 of 00:10:00"), "{line}");
     }
 }

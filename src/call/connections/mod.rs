@@ -42,6 +42,12 @@ impl Connections {
         Self { target: Rc::new(target), current, next: EndpointLink::Down, draining: EndpointLink::Down }
     }
 
+    /// Returns connections of which none is open yet.
+    pub(crate) fn closed(target: Target) -> Self {
+        let [current, next, draining] = [EndpointLink::Down, EndpointLink::Down, EndpointLink::Down];
+        Self { target: Rc::new(target), current, next, draining }
+    }
+
     /// Dials this model from now on. Returns whether the endpoint takes it.
     pub(crate) fn set_model(&mut self, model: String) -> bool {
         Rc::make_mut(&mut self.target).set_model(model)
@@ -67,6 +73,13 @@ impl Connections {
     /// Closes the standby connection.
     pub(crate) fn drop_next(&mut self) {
         self.draining = std::mem::replace(&mut self.next, EndpointLink::Down);
+        self.draining.close();
+    }
+
+    /// Closes all connections; further messages are discarded.
+    pub(crate) fn disconnect(&mut self) {
+        self.next = EndpointLink::Down;
+        self.draining = std::mem::replace(&mut self.current, EndpointLink::Down);
         self.draining.close();
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::call::clock::Clock;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
-use crate::call::trace::{TraceDirection, TraceFile};
+use crate::call::trace::{SharedTrace, TraceDirection};
 use crate::error::Error;
 use crate::net::ws::connection::WebSocketEvent;
 use crate::protocol::close::CloseCause;
@@ -17,7 +17,8 @@ use crate::session::io::{Input, NextEvent, Output};
 /// The connections of a session, with the optional trace of their events.
 pub(crate) struct Wire {
     pub(crate) connections: Connections,
-    pub(crate) trace: Option<TraceFile>,
+    /// Shared by the sessions of a call.
+    pub(crate) trace: Option<SharedTrace>,
     pub(crate) clock: Clock,
 }
 
@@ -67,6 +68,8 @@ impl Wire {
             self.connections.switch();
         } else if output == Output::DropNext {
             self.connections.drop_next();
+        } else if output == Output::Disconnect {
+            self.connections.disconnect();
         } else if output == Output::Close {
             self.connections.close();
         } else {
@@ -76,7 +79,7 @@ impl Wire {
     }
 
     fn trace_event(&mut self, now: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
-        self.trace.as_mut().map_or(Ok(()), |trace| trace.event(now, direction, text))
+        self.trace.as_ref().map_or(Ok(()), |trace| trace.event(now, direction, text))
     }
 
     fn input(&mut self, event: ConnectionsEvent) -> Result<Option<Input>, Error> {

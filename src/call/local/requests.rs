@@ -45,8 +45,9 @@ fn answer(presenter: &Presenter, request: LocalRequest) -> Result<LocalResult, S
         LocalRequest::Save(path) => {
             let path = in_home(&path);
             let name = path.display();
-            let format = ExportFormat::of(&path)
-                .ok_or_else(|| format!("cannot save to {name}: the name must end in .md, .txt or .jsonl"))?;
+            let format = ExportFormat::of(&path).ok_or_else(|| {
+                format!("cannot save to {name}: the name must end in .md, .txt, .jsonl, .srt or .vtt")
+            })?;
             let model = model()?;
             let (text, words) = (export(&model, format), &model.strings().notes);
             if text.is_empty() {

@@ -16,6 +16,8 @@ use crate::session::plan::Plan;
 pub(crate) struct Keeping {
     /// None if it is not kept.
     pub(crate) recorder: Option<ConversationRecorder>,
+    /// Keeps the conversation in writing next to a call.
+    pub(crate) text: Option<ConversationRecorder>,
     /// What the user should know first.
     pub(crate) note: Option<String>,
 }
@@ -38,7 +40,7 @@ pub(crate) fn keeping(
     };
     let is_kept = !args.no_save && (wanted.is_some() || settings.in_force.is_true(Setting::Save));
     if !is_kept && wanted.is_none() {
-        return Ok(Keeping { recorder: None, note: None });
+        return Ok(Keeping { recorder: None, text: None, note: None });
     }
     args.session.as_deref().map_or(Ok(()), check_name)?;
     let folder = paths::sessions_folder().map(KeptFolder::at).ok_or_else(|| {
@@ -52,6 +54,9 @@ pub(crate) fn keeping(
         ..KeptFacts::default()
     };
     let found = wanted.as_ref().map_or(Ok(None), |wanted| folder.find(wanted))?;
+    let text = is_kept.then(|| {
+        ConversationRecorder::new(folder.clone(), KeptFacts { name: None, ..facts.clone() }, unix_start)
+    });
     let note = match (found, &wanted) {
         (Some(kept), _) => {
             let given = GivenTurns::of(kept.turns);
@@ -70,5 +75,5 @@ pub(crate) fn keeping(
         (None, None) => None,
     };
     let recorder = is_kept.then(|| ConversationRecorder::new(folder, facts, unix_start));
-    Ok(Keeping { recorder, note })
+    Ok(Keeping { recorder, text, note })
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Kind};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, Modality, SessionSettings, Voice};
 use crate::protocol::value::FieldUpdate;
-use crate::session::plan::{CallLimits, INPUT, SpokenAnswers};
+use crate::session::plan::{CallLimits, ConnectionPolicy, INPUT, SpokenAnswers};
 use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.
@@ -57,6 +57,19 @@ pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Result<P
     };
     let plan = plan(mode, settings, call, InputEndAction::GoOn);
     Ok(Plan { opening: opening.into_iter().collect(), template, speech: Some(speech), ..plan })
+}
+
+/// Returns the plan of the conversation in writing next to a call: connected by its first message. The activity
+/// of both counts towards the limits of the call.
+///
+/// # Errors
+///
+/// When a rate does not fit its format.
+pub(crate) fn beside_call(call: &ResolvedSettings, target: &Target) -> Result<Plan, Error> {
+    let plan = limited(chat(call, None)?, target, call);
+    let limits = CallLimits { idle: None, ..plan.limits };
+    let connecting = ConnectionPolicy::OnDemand { idle: minutes(call, Setting::TextIdle) };
+    Ok(Plan { speech: None, limits, connecting, ..plan })
 }
 
 fn voice(call: &ResolvedSettings) -> Option<Voice> {

@@ -4,7 +4,7 @@ use crate::call::setup::target::{EndpointRoute, Target};
 use crate::config::layers::EffectiveSettings;
 use crate::config::pricing::{ModelPrices, Price};
 use crate::net::endpoint::url::EndpointUrl;
-use crate::session::metering::price::{Prices, Rates};
+use crate::protocol::price::{Prices, Rates};
 
 /// Returns the prices at `target`, none if unknown.
 pub(crate) fn at(target: &Target, in_force: &EffectiveSettings) -> Option<Prices> {

@@ -49,7 +49,7 @@ pub(crate) fn captioning_kind(call: &ResolvedSettings) -> Result<SessionKind, Er
     }
 }
 
-/// What to request of the endpoint besides captions.
+/// What to request of the endpoint in addition to captions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct CaptionRequest {
     pub(crate) hints: TranscriptionHints,

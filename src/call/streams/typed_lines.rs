@@ -80,7 +80,8 @@ pub(crate) fn without_bom(text: &str) -> &str {
 }
 
 fn parse(line: &str, mode: LineMode, language: UiLanguage) -> TypedLine {
-    let context = SlashContext { has_audio: mode != LineMode::Chat, has_screen: false, language };
+    let has_audio = mode != LineMode::Chat;
+    let context = SlashContext { has_audio, has_screen: false, has_modes: false, language };
     if line.trim().is_empty() {
         return match mode {
             LineMode::Chat | LineMode::Call => TypedLine::Empty,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::captions::cue::{Cue, Passage, Timing, Token, Turn};
+use crate::captions::cue::{CaptionToken, Cue, Passage, Timing, Turn};
 
 #[derive(Serialize)]
 struct TurnRecord<'a> {
@@ -90,7 +90,7 @@ fn turn(turn: &Turn) -> TurnRecord<'_> {
         logprobs: turn
             .tokens
             .iter()
-            .map(|Token { text, logprob }| Logprob { token: text, logprob: *logprob })
+            .map(|CaptionToken { text, logprob }| Logprob { token: text, logprob: *logprob })
             .collect(),
         is_final: true,
     }

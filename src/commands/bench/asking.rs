@@ -16,14 +16,14 @@ use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::memory::CallMemory;
-use crate::call::presenter::{Presenter, start_console};
+use crate::call::presenter::{LevelMeters, Presenter, start_console};
 use crate::call::setup::target::Target;
 use crate::commands::exit_code;
 use crate::error::{Error, Kind};
 use crate::protocol::value::FieldUpdate as Field;
 use crate::session::Session;
 use crate::session::io::delay::Delay;
-use crate::session::io::{EndReason, Handshake, Limit, Notice, TurnState, UserCommand};
+use crate::session::io::{EndReason, Handshake, Input, Limit, Notice, TurnState, UserCommand};
 use crate::session::plan::CallLimits;
 use crate::session::plan::Plan;
 use crate::ui::output::presenter::NoticeWriter;
@@ -73,7 +73,7 @@ pub(super) async fn ask(
         QuestionPresenter { count, commands, asked: Rc::clone(&asked), clock, step: QuestionStep::Answered };
     // The presenter writes nothing.
     let console = start_console(Verbatim(io::sink()), io::sink())?;
-    let drive = CallDriver {
+    let mut driver = CallDriver {
         session: Session::new(plan),
         wire: Wire { connections: Connections::new(target, link), trace: None, clock },
         audio,
@@ -87,11 +87,16 @@ pub(super) async fn ask(
         // No device is chosen here.
         memory: CallMemory { path: None, profile: String::new() },
         recorder: None,
-        speaker: None,
+        to_open: None,
+        openings: 1,
         starting: None,
         stops_answer: None,
+        levels: LevelMeters::default(),
+        muted: false,
+        other: None,
     };
-    let reason = drive.run().await?;
+    let reason = driver.drive(Input::Opened).await?;
+    let reason = driver.finish(reason, None).await?;
     let QuestionResults { delays, trouble } = asked.take();
     if let Some(trouble) = trouble {
         return Err(Error::say(Kind::Server, trouble));

@@ -9,6 +9,8 @@ mod sound;
 mod echo;
 mod write;
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value};
 
 use crate::call::clock::Clock;
@@ -19,7 +21,7 @@ use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::{Target, dial_options};
 use crate::call::streams::standard::{Localized, Stdout, charset, stdout};
 use crate::call::streams::stderr::StderrSilencer;
-use crate::call::trace::{ExistingTrace, TraceFile};
+use crate::call::trace::{ExistingTrace, SharedTrace, TraceFile};
 use crate::cli::doctor::Doctor;
 use crate::commands::doctor::findings::ProbedEndpoint;
 use crate::commands::doctor::probe::calls;
@@ -149,9 +151,10 @@ impl DoctorRun {
     }
 
     /// Opens the trace before dialling, so that an unusable file is reported at once.
-    fn trace(&self, target: &Target) -> Result<Option<TraceFile>, Error> {
+    fn trace(&self, target: &Target) -> Result<Option<SharedTrace>, Error> {
         let path = self.args.trace.as_ref();
-        path.map(|path| TraceFile::create(path, ExistingTrace::Replace, target.redactor())).transpose()
+        let create = |path: &PathBuf| TraceFile::create(path, ExistingTrace::Replace, target.redactor());
+        Ok(path.map(create).transpose()?.map(SharedTrace::new))
     }
 
     /// Makes the calls of the probe: the first on the open connection.
@@ -159,7 +162,7 @@ impl DoctorRun {
         &self,
         (settings, plan): (&ResolvedSettings, Plan),
         (target, link): (&Target, WebSocketClient<NetStream>),
-        trace: Option<TraceFile>,
+        trace: Option<SharedTrace>,
     ) -> Result<ProbeObservations, Error> {
         let billable = if self.args.ask { calls::billable(settings, &plan)? } else { Vec::new() };
         let all = [calls::configured(plan)].into_iter().chain(billable).collect();

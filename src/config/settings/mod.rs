@@ -193,6 +193,8 @@ settings! {
         .rare_flag(Conversation, "--save").default("false");
     Idle = general("idle", Positive, "End after this many minutes without speech or typing")
         .flag(Limits, "--idle <MINUTES>").example("15");
+    TextIdle = general("text_idle", Positive, "Close the text connection of a call after this many unused minutes")
+        .note("The next message opens it again.").default("5");
     MaxCost = general("max_cost", Positive, "Spending limit in US dollars; warns at 80%")
         .flag(Limits, "--max-cost <USD>").example("2.5");
 }

@@ -34,6 +34,7 @@ use crate::net::dial::error::{DialError, DialPhase};
 use crate::net::dial::observer::{DialObserver, DialStep};
 use crate::net::dial::stream::{NetStream, Transport};
 use crate::net::dial::tls::{TlsFault, client_config};
+use crate::net::dial::upgrade::upgrade;
 use crate::net::endpoint::Endpoint;
 use crate::net::endpoint::url::Scheme;
 use crate::net::proxy::ProxySettings;
@@ -83,14 +84,32 @@ impl Default for DialTimeouts {
     }
 }
 
-/// Dials an endpoint. Nothing is dialed if its request is invalid or would expose the key.
+/// A connection after the upgrade.
+#[derive(Debug)]
+pub struct UpgradedStream {
+    /// The stream.
+    pub stream: NetStream,
+    /// Bytes received after the response.
+    pub early: Vec<u8>,
+}
+
+/// Dials an endpoint and wraps the connection in a client.
 ///
 /// # Errors
-/// When a step fails or takes longer than its limit; see [`DialError`].
+/// As [`open`].
 pub async fn dial(
     endpoint: &Endpoint,
     options: &DialOptions,
 ) -> Result<WebSocketClient<NetStream>, DialError> {
+    let UpgradedStream { stream, early } = open(endpoint, options).await?;
+    Ok(WebSocketClient::after_upgrade(stream, early, endpoint.redactor()).await)
+}
+
+/// Dials an endpoint. Nothing is dialed if its request is invalid or would expose the key.
+///
+/// # Errors
+/// When a step fails or takes longer than its limit; see [`DialError`].
+pub async fn open(endpoint: &Endpoint, options: &DialOptions) -> Result<UpgradedStream, DialError> {
     let proxy = options.proxies.choose(&endpoint.url)?;
     if let Some(proxy) = &proxy {
         endpoint.check_clear_key_through(proxy)?;
@@ -106,16 +125,18 @@ pub async fn dial(
         None => Transport::Tcp(route.reach(options).await?),
         Some(proxy) => proxied::connect(proxy, &route, options).await?,
     };
-    let stream = match tls {
+    let mut stream = match tls {
         None => NetStream::Plain(transport),
         Some(tls) => NetStream::Tls(route.tls_handshake(transport, tls, options).await?),
     };
-    let upgraded = within(options.limits.upgrade, WebSocketClient::over(stream, request)).await;
-    upgraded.map_err(|limit| route.timeout(DialPhase::Upgrade, limit))?.map_err(|error| {
+    let upgraded = within(options.limits.upgrade, upgrade(&mut stream, &request)).await;
+    let upgraded = upgraded.map_err(|limit| route.timeout(DialPhase::Upgrade, limit))?;
+    let early = upgraded.map_err(|error| {
         let url = endpoint.redactor().redact(&endpoint.url.to_string()).into_owned();
         let names = [route.host.to_owned(), route.address.clone(), url];
         DialError::of_upgrade(error, names)
-    })
+    })?;
+    Ok(UpgradedStream { stream, early })
 }
 
 /// Destination of a connection, for the system and for messages.

@@ -66,7 +66,8 @@ impl Auth {
         Self::Query { name: "token".to_owned(), key }
     }
 
-    fn key(&self) -> Option<&Secret> {
+    /// Returns the key.
+    pub(crate) fn key(&self) -> Option<&Secret> {
         match self {
             Self::None => None,
             Self::Bearer(key) | Self::Subprotocol(key) => Some(key),

@@ -24,6 +24,11 @@ impl<S> IgnoreWriteErrors<S> {
         Self { stream, failure: None, received: false }
     }
 
+    /// Returns the stream.
+    pub(crate) fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// Returns the first write error.
     pub(crate) fn failure(&self) -> Option<&io::Error> {
         self.failure.as_ref()

@@ -2,4 +2,4 @@
 
 pub mod connection;
 pub(super) mod keepalive;
-pub(super) mod ignore_write_errors;
+pub(crate) mod ignore_write_errors;

@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 use crate::protocol::dialect::Dialect;
 use crate::secret::Secret;
 use crate::server::demo::faults::Faults;
-use crate::server::demo::http::origin::{AllowList, Host, Origin};
+use crate::server::http::origin::{AllowList, Host, Origin};
 
 /// Behaviour of the endpoint.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ const MAX_CONNECTIONS: usize = 128;
 const MAX_REFUSALS: usize = 32;
 
 /// Serves the connections of `listener`; dropping the future closes all of them. Requests must name one of
-/// the listener's addresses, and web pages must have an allowed origin (see [`http::origin`]).
+/// the listener's addresses, and web pages must have an allowed origin (see [`crate::server::http::origin`]).
 pub async fn serve(listener: TcpListener, options: Arc<EndpointOptions>) {
     // A bound listener always has an address.
     let Ok(address) = listener.local_addr() else { return };

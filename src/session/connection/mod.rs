@@ -34,7 +34,7 @@ use crate::session::io::{
     ConnectionState, Deadline, EndReason, Failure, Handshake, NextEvent, Notice, Output, Ready,
 };
 use crate::session::outputs::Outputs;
-use crate::session::plan::Plan;
+use crate::session::plan::{ConnectionPolicy, Plan};
 
 /// The connection in use and the phase of the session.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub(crate) struct Connection {
     backoff: Backoff,
     /// Why a component asked for the end of the call.
     end_request: Option<EndReason>,
+    /// Whether a connection was ever configured.
+    was_live: bool,
 }
 
 /// Result of opening a connection.
@@ -62,7 +64,10 @@ pub(crate) enum OpeningResult {
 impl Connection {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
-            phase: Phase::Connecting,
+            phase: match plan.connecting {
+                ConnectionPolicy::Once | ConnectionPolicy::Resumable => Phase::Connecting,
+                ConnectionPolicy::OnDemand { .. } => Phase::Disconnected,
+            },
             dialect: plan.dialect.unwrap_or_default(),
             handshake: Handshake::default(),
             requests: SentRequests::default(),
@@ -71,6 +76,7 @@ impl Connection {
             placement: Placement::default(),
             backoff: Backoff::default(),
             end_request: None,
+            was_live: false,
         }
     }
 
@@ -90,6 +96,15 @@ impl Connection {
         matches!(self.phase, Phase::Live(_))
     }
 
+    pub(crate) fn is_disconnected(&self) -> bool {
+        matches!(self.phase, Phase::Disconnected)
+    }
+
+    /// Returns whether a connection was ever configured.
+    pub(crate) fn was_live(&self) -> bool {
+        self.was_live
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over)
     }
@@ -104,7 +119,7 @@ impl Connection {
             Phase::Live(live) => live.rollover.deadline(activity),
             Phase::Reconnecting(reconnecting) => reconnecting.deadline(),
             Phase::Closing(closing) => Some(closing.deadline()),
-            Phase::Connecting | Phase::Over => None,
+            Phase::Connecting | Phase::Disconnected | Phase::Over => None,
         };
         phase.into_iter().chain(self.errors.deadline()).min_by_key(|deadline| deadline.at)
     }
@@ -119,7 +134,7 @@ impl Connection {
     ) {
         let is_closed = match self.phase {
             Phase::Connecting | Phase::Opening(_) | Phase::Live(_) => self.end_request.is_some(),
-            Phase::Reconnecting(_) | Phase::Closing(_) | Phase::Over => true,
+            Phase::Reconnecting(_) | Phase::Disconnected | Phase::Closing(_) | Phase::Over => true,
         };
         if is_closed {
             return;
@@ -221,6 +236,7 @@ impl Connection {
                     self.errors.warn(&format!("the endpoint did not apply a setting: {message}"), outputs);
                 }
                 let rollover = Rollover::new(now, plan, ready.expires_at);
+                self.was_live = true;
                 self.phase = Phase::Live(Live { since: now, rollover });
                 Some(OpeningResult::Live(ready))
             }
@@ -261,6 +277,12 @@ impl Connection {
             outputs.show(Notice::Connection(ConnectionState::Connecting));
             outputs.push(Output::Open(self.handshake));
         }
+    }
+
+    /// Stays without a connection; the next one begins with new attempts.
+    pub(crate) fn disconnect(&mut self) {
+        self.backoff = Backoff::default();
+        self.phase = Phase::Disconnected;
     }
 
     pub(crate) fn close(&mut self, closing: Closing) {

@@ -18,6 +18,8 @@ pub(crate) enum Phase {
     Live(Live),
     /// The connection is lost and will be opened again.
     Reconnecting(Reconnecting),
+    /// Closed on purpose; it will be opened again on request.
+    Disconnected,
     /// The close handshake is in progress.
     Closing(Closing),
     /// The session has ended.

@@ -44,8 +44,21 @@ pub enum Input {
     Audio(AudioEvent),
     /// Command of the user.
     User(UserCommand),
+    /// The audio that [`Output::OpenAudio`] requested cannot be opened.
+    NoAudio,
+    /// State of another session of this program, whose cost and activity count towards the limits.
+    Other(OtherSession),
     /// The deadline has passed.
     Tick,
+}
+
+/// State of another session of this program.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OtherSession {
+    /// Its cost so far in US dollars.
+    pub usd: f64,
+    /// When the user last did something there.
+    pub active_at: Duration,
 }
 
 /// Handshake of a connection.
@@ -124,6 +137,8 @@ pub enum UserCommand {
     ChangeVoice(String),
     /// Change the speed of the assistant's voice, in percent of the normal one.
     ChangeSpeed(u32),
+    /// Hang up, or call again.
+    SwitchCall,
     /// Mark this place in the captions.
     Mark,
     /// Speak answers, or write them only; without a value, the other way than now.
@@ -204,8 +219,12 @@ pub enum Output {
     ListDevices,
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
-    /// Open the speaker, unless it is open.
-    OpenSpeaker,
+    /// Close the connection in use for good, but not the session.
+    Disconnect,
+    /// Open the microphone and the speaker of the session, unless they are open.
+    OpenAudio,
+    /// Close the microphone and the speaker.
+    CloseAudio,
     /// Dial this model from now on.
     SetModel(String),
     /// Perform a request that needs no endpoint.
@@ -348,6 +367,8 @@ pub enum ConnectionState {
     Live,
     /// Lost; it will be opened again.
     Reconnecting,
+    /// Closed on purpose; opened again on request.
+    Disconnected,
     /// Being closed.
     Closing,
     /// Closed.
@@ -464,6 +485,8 @@ pub enum Reason {
     SessionLimit,
     /// The maximum time without activity has passed.
     Idle,
+    /// The connection was not used for long.
+    Unused,
     /// A finished caption waits for those of earlier turns.
     CaptionHeld,
     /// A long turn without a pause is committed in parts.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::session::io::info::InfoMessage;
-use crate::session::io::{Deadline, Limit, Reason};
+use crate::session::io::{Deadline, Limit, OtherSession, Reason};
 use crate::session::outputs::Outputs;
 use crate::session::plan::CallLimits;
 
@@ -16,6 +16,7 @@ pub(crate) struct Limiter {
     last_activity: Duration,
     trigger: ResponseTrigger,
     budget: Budget,
+    other: OtherSession,
 }
 
 /// Cause of the current response.
@@ -45,6 +46,16 @@ impl Limiter {
     pub(crate) fn note_activity(&mut self, now: Duration) {
         self.last_activity = now;
         self.trigger = ResponseTrigger::User;
+    }
+
+    /// Notes the state of another session, which counts towards the limits.
+    pub(crate) fn note_other(&mut self, other: OtherSession) {
+        self.other = other;
+    }
+
+    /// Returns the time of the last activity.
+    pub(crate) fn last_activity(&self) -> Duration {
+        self.last_activity
     }
 
     /// Notes that a response is in progress or audible.
@@ -78,6 +89,7 @@ impl Limiter {
         outputs: &mut Outputs,
     ) {
         let Some(limit) = limits.cost_usd else { return };
+        let spent_usd = spent_usd + self.other.usd;
         if unpriced > 0 && self.budget == Budget::Enough {
             self.budget = Budget::Unknown;
             outputs.info(InfoMessage::UnknownCost);
@@ -95,7 +107,8 @@ impl Limiter {
         if self.is_budget_spent() {
             return Some(Deadline { at: self.last_activity, reason: Reason::CostLimit });
         }
-        limits.idle.map(|idle| Deadline { at: self.last_activity + idle, reason: Reason::Idle })
+        let last_activity = self.last_activity.max(self.other.active_at);
+        limits.idle.map(|idle| Deadline { at: last_activity + idle, reason: Reason::Idle })
     }
 
     /// Returns the limit that the call has reached.

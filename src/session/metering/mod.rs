@@ -2,7 +2,6 @@
 
 pub(super) mod latency;
 pub(super) mod usage;
-pub mod price;
 pub(super) mod limits;
 
 use std::time::Duration;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use crate::protocol::events::response::Usage;
 use crate::protocol::events::server::TranscriptionUsage;
 use crate::session::io::delay::Delay;
-use crate::session::io::{Deadline, Limit, Notice};
+use crate::session::io::{Deadline, Limit, Notice, OtherSession};
 use crate::session::metering::latency::LatencyTracker;
 use crate::session::metering::limits::Limiter;
 use crate::session::metering::usage::UsageTotal;
@@ -98,6 +97,18 @@ impl Metering {
         let (spent, unpriced) = (report.total_usd, report.unpriced);
         outputs.show(Notice::Usage(Box::new(report)));
         self.limiter.check_cost(plan.limits, spent, unpriced, outputs);
+    }
+
+    /// Notes the cost and the activity of another session.
+    pub(crate) fn note_other(&mut self, plan: &Plan, other: OtherSession, outputs: &mut Outputs) {
+        self.limiter.note_other(other);
+        let total = self.usage.report(None, None);
+        self.limiter.check_cost(plan.limits, total.total_usd, total.unpriced, outputs);
+    }
+
+    /// Returns the time of the last activity.
+    pub(crate) fn last_activity(&self) -> Duration {
+        self.limiter.last_activity()
     }
 
     /// Notes that the user spoke, typed or pressed something.

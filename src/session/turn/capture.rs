@@ -56,7 +56,7 @@ impl Turns {
         match cx.connection.phase() {
             Phase::Connecting | Phase::Opening(_) | Phase::Reconnecting(_) => self.microphone.keep(frame),
             Phase::Live(_) => self.append(cx, frame),
-            Phase::Closing(_) | Phase::Over => {}
+            Phase::Disconnected | Phase::Closing(_) | Phase::Over => {}
         }
     }
 

@@ -25,7 +25,7 @@ impl Turns {
             return;
         }
         match peers.cx.connection.phase() {
-            Phase::Connecting | Phase::Opening(_) | Phase::Reconnecting(_) => {
+            Phase::Connecting | Phase::Opening(_) | Phase::Reconnecting(_) | Phase::Disconnected => {
                 peers.conversation.queue(text);
                 return;
             }
@@ -112,7 +112,7 @@ impl Turns {
                     self.microphone.speech = SpeechPhase::PendingCommit;
                 }
             }
-            Phase::Closing(_) | Phase::Over => {}
+            Phase::Disconnected | Phase::Closing(_) | Phase::Over => {}
         }
         self.microphone.note_activity(peers.cx.now);
     }

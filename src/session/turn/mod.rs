@@ -111,6 +111,17 @@ impl Turns {
         }
     }
 
+    /// Begins anew after the user has hung up; only the mute stays.
+    pub(crate) fn hang_up(&mut self, plan: &Plan, outputs: &mut Outputs) {
+        self.flushing = None;
+        self.ducking.clear();
+        self.microphone.forget_audio(plan);
+        self.ready_prompt = ReadyPrompt::NoInput;
+        if std::mem::take(&mut self.state) != TurnState::default() {
+            outputs.show(Notice::Turn(TurnState::default()));
+        }
+    }
+
     /// Takes the number of milliseconds of audio that were dropped while disconnected.
     pub(crate) fn take_lost_ms(&mut self) -> u64 {
         self.microphone.take_lost_ms()

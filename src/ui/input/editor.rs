@@ -84,6 +84,10 @@ pub struct Editor {
     pub repaint: bool,
     /// Whether the program must be suspended.
     pub suspend: bool,
+    /// Whether the other mode is to be shown.
+    pub switch_mode: bool,
+    /// Whether the next press of the key clears the conversation.
+    pub clears_next: bool,
     /// A message about the typing, until the next key.
     pub note: Option<String>,
     /// Presses of Ctrl-C in a text chat.
@@ -105,6 +109,11 @@ impl Editor {
     /// Returns whether nothing has been typed.
     pub fn is_empty(&self) -> bool {
         self.area.is_empty()
+    }
+
+    /// Closes what is drawn over the conversation.
+    pub fn close_overlays(&mut self) {
+        (self.help, self.picker) = (false, None);
     }
 
     /// Returns the first key of an action; empty if it has none.

@@ -5,7 +5,7 @@ use crate::keys::chord::KeyChord;
 use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::input::slash::{self, SlashContext};
-use crate::ui::model::Model;
+use crate::ui::model::{CallInfo, Model};
 
 /// A row of the help.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,9 @@ fn keys(model: &Model, editor: &Editor) -> Vec<HelpRow> {
         let action = spec.action;
         let keys: Vec<String> = editor.keys.acting(action, context).map(|key| key.to_string()).collect();
         let is_volume = matches!(action, Action::VolumeUp | Action::VolumeDown);
-        if keys.is_empty() || is_volume && model.info.volume.is_none() {
+        let is_of_modes = matches!(action, Action::SwitchMode | Action::SwitchCall | Action::MuteCall);
+        if keys.is_empty() || is_volume && model.info.volume.is_none() || is_of_modes && !model.info.has_modes
+        {
             continue;
         }
         let meaning = match (action, editor.push_to_talk.release_events()) {
@@ -86,8 +88,8 @@ fn keys(model: &Model, editor: &Editor) -> Vec<HelpRow> {
 }
 
 fn commands(model: &Model) -> Vec<HelpRow> {
-    let language = model.info.language;
-    let context = SlashContext { has_audio: !model.info.text_only, has_screen: true, language };
+    let CallInfo { text_only, has_modes, language, .. } = model.info;
+    let context = SlashContext { has_audio: !text_only, has_screen: true, has_modes, language };
     let rows = slash::help(context).into_iter().zip(slash::offers("/", context));
     rows.map(|((usage, meaning), name)| HelpRow {
         keys: usage,

@@ -31,6 +31,10 @@ pub enum SlashCommand {
     Copy(CopyPart),
     /// Search the conversation for words; without any, for the next match.
     Find(String),
+    /// Go to the other mode.
+    Mode,
+    /// Hang up, or call again.
+    Call,
     /// Save the conversation to a file.
     Save(String),
     /// Change the system instructions.
@@ -67,7 +71,7 @@ impl SlashCommand {
     /// Returns what it asks of the session; none for commands of a screen.
     pub fn user_command(self) -> Option<UserCommand> {
         Some(match self {
-            Self::Help | Self::Edit | Self::Find(_) => return None,
+            Self::Help | Self::Edit | Self::Find(_) | Self::Mode => return None,
             Self::Quit => UserCommand::HangUp(EndReason::User),
             Self::Clear => UserCommand::Clear,
             Self::Retry => UserCommand::Retry,
@@ -85,6 +89,7 @@ impl SlashCommand {
             Self::SetMuted(muted) => UserCommand::SetMuted(muted),
             Self::SetVolume(volume) => UserCommand::SetVolume(volume),
             Self::Turn => UserCommand::SwitchTurn,
+            Self::Call => UserCommand::SwitchCall,
             Self::Devices => UserCommand::ListDevices,
             Self::UseDevice(side, name) => UserCommand::UseDevice(side, name),
         })
@@ -98,6 +103,8 @@ pub struct SlashContext {
     pub has_audio: bool,
     /// Whether there is a screen.
     pub has_screen: bool,
+    /// Whether the screen has a call and a conversation in writing.
+    pub has_modes: bool,
     /// Language of help and errors.
     pub language: UiLanguage,
 }
@@ -132,6 +139,8 @@ enum CommandPlace {
     Anywhere,
     Call,
     Screen,
+    /// A screen with a call and a conversation in writing.
+    Modes,
 }
 
 /// Placeholder of arguments that name a file.
@@ -161,7 +170,7 @@ const SWITCH: &str = "on|off";
 /// Largest edit distance of a suggested name.
 const SUGGESTION_DISTANCE: usize = 2;
 
-const COMMANDS: [CommandSpec; 25] = [
+const COMMANDS: [CommandSpec; 27] = [
     spec("/help", Argument::None, CommandPlace::Anywhere, |words| words.help),
     spec("/quit", Argument::None, CommandPlace::Anywhere, |words| words.quit),
     spec("/stop", Argument::None, CommandPlace::Anywhere, |words| words.stop),
@@ -178,6 +187,8 @@ const COMMANDS: [CommandSpec; 25] = [
     spec("/speak", Argument::Optional(SWITCH), CommandPlace::Anywhere, |words| words.speak),
     spec("/file", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.file),
     spec("/image", Argument::Required(FILE), CommandPlace::Anywhere, |words| words.image),
+    spec("/mode", Argument::None, CommandPlace::Modes, |words| words.mode),
+    spec("/call", Argument::None, CommandPlace::Modes, |words| words.call),
     spec("/mute", Argument::None, CommandPlace::Call, |words| words.mute),
     spec("/unmute", Argument::None, CommandPlace::Call, |words| words.unmute),
     spec("/volume", Argument::Required(PERCENT), CommandPlace::Call, |words| words.volume),
@@ -241,7 +252,10 @@ fn check(spec: &CommandSpec, argument: &str, context: SlashContext) -> Result<()
         CommandPlace::Screen if !context.has_screen => {
             return Err((words.needs_screen)(name));
         }
-        CommandPlace::Anywhere | CommandPlace::Call | CommandPlace::Screen => {}
+        CommandPlace::Modes if !context.has_modes => {
+            return Err((words.needs_modes)(name));
+        }
+        CommandPlace::Anywhere | CommandPlace::Call | CommandPlace::Screen | CommandPlace::Modes => {}
     }
     match spec.argument {
         Argument::None if !argument.is_empty() => Err((words.takes_nothing)(name)),
@@ -288,6 +302,8 @@ fn command(name: &str, argument: &str) -> Option<SlashCommand> {
             _ => CopyPart::Answer,
         }),
         "/find" => SlashCommand::Find(text()),
+        "/mode" => SlashCommand::Mode,
+        "/call" => SlashCommand::Call,
         "/save" => SlashCommand::Save(text()),
         "/clear" => SlashCommand::Clear,
         "/system" => SlashCommand::System(text()),
@@ -325,6 +341,7 @@ fn available(context: SlashContext) -> impl Iterator<Item = &'static CommandSpec
         CommandPlace::Anywhere => true,
         CommandPlace::Call => context.has_audio,
         CommandPlace::Screen => context.has_screen,
+        CommandPlace::Modes => context.has_modes,
     })
 }
 
@@ -385,9 +402,8 @@ mod tests {
     use super::*;
 
     const CHAT: SlashContext =
-        SlashContext { has_audio: false, has_screen: true, language: UiLanguage::English };
-    const PLAIN_CALL: SlashContext =
-        SlashContext { has_audio: true, has_screen: false, language: UiLanguage::English };
+        SlashContext { has_audio: false, has_screen: true, has_modes: false, language: UiLanguage::English };
+    const PLAIN_CALL: SlashContext = SlashContext { has_audio: true, has_screen: false, ..CHAT };
 
     fn parsed(text: &str, context: SlashContext) -> Result<SlashCommand, String> {
         match parse(text, context) {

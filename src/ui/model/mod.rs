@@ -27,8 +27,12 @@ pub struct Model {
     pub connection: ConnectionState,
     /// Session facts reported by the server; none before it is configured.
     pub ready: Option<Ready>,
-    /// Time when the session was configured.
+    /// Time when the session was configured; none while it is disconnected on purpose.
     pub ready_at: Option<Duration>,
+    /// Time when it was configured first.
+    pub began_at: Option<Duration>,
+    /// Duration of the connections that were closed on purpose.
+    pub connected_before: Duration,
     /// Whose turn it is.
     pub turn: TurnState,
     /// Time when that changed.
@@ -59,6 +63,8 @@ pub struct Model {
     pub ended_at: Option<Duration>,
     /// Last entry at the most recent start of speech.
     speech_after: Option<EntryPosition>,
+    /// Time of the most recent start of speech that has no entry yet.
+    speech_at: Option<Duration>,
     /// Number of the next entry.
     next_number: u64,
     /// The answer that grows, and the part of it that was played.
@@ -84,6 +90,8 @@ pub struct CallInfo {
     pub volume: Option<Volume>,
     /// Whether only the speech of the microphone is shown, as captions.
     pub captions: bool,
+    /// Whether the screen has a call and a conversation in writing.
+    pub has_modes: bool,
     /// Language of the interface.
     pub language: UiLanguage,
 }
@@ -212,6 +220,8 @@ impl Model {
             connection: ConnectionState::Connecting,
             ready: None,
             ready_at: None,
+            began_at: None,
+            connected_before: Duration::ZERO,
             turn: TurnState::default(),
             turn_at: Duration::ZERO,
             muted: false,
@@ -227,6 +237,7 @@ impl Model {
             ended: None,
             ended_at: None,
             speech_after: None,
+            speech_at: None,
             next_number: 0,
             growing: <[GrowingText; 2]>::default(),
         }
@@ -235,12 +246,21 @@ impl Model {
     /// Applies one notice; `at` is the time since the start.
     pub fn apply(&mut self, at: Duration, notice: &Notice) {
         match notice {
-            Notice::Connection(connection) => self.connection = *connection,
+            Notice::Connection(connection) => {
+                self.connection = *connection;
+                if *connection == ConnectionState::Disconnected {
+                    self.disconnected(at);
+                }
+            }
             Notice::Ready(ready) => {
                 self.ready = Some(ready.clone());
                 self.ready_at.get_or_insert(at);
+                self.began_at.get_or_insert(at);
             }
-            Notice::SpeechStarted { .. } => self.speech_after = Some(self.end_position()),
+            Notice::SpeechStarted { .. } => {
+                self.speech_after = Some(self.end_position());
+                self.speech_at = Some(at);
+            }
             Notice::SpeechStopped { .. } | Notice::Debug(_) => {}
             Notice::Turn(turn) => (self.turn, self.turn_at) = (*turn, at),
             Notice::User(line) => self.update_user(at, line),
@@ -275,7 +295,23 @@ impl Model {
 
     /// Returns the duration of an ended session.
     pub fn duration(&self) -> Option<Duration> {
-        Some(self.ended_at?.saturating_sub(self.ready_at?))
+        let ended_at = self.ended_at?;
+        let was_connected = self.ready_at.is_some() || !self.connected_before.is_zero();
+        was_connected.then(|| self.connected_for(ended_at))
+    }
+
+    /// Returns how long the session was connected until `now`.
+    pub fn connected_for(&self, now: Duration) -> Duration {
+        self.connected_before + self.ready_at.map_or(Duration::ZERO, |at| now.saturating_sub(at))
+    }
+
+    /// Notes that the connection was closed on purpose, and the devices with it.
+    fn disconnected(&mut self, at: Duration) {
+        self.connected_before = self.connected_for(at);
+        self.ready_at = None;
+        self.can_speak = false;
+        (self.microphone, self.speaker) = (DeviceUnavailable::None, DeviceUnavailable::None);
+        self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing);
     }
 
     /// Returns the texts of the interface.
@@ -358,7 +394,9 @@ impl Model {
     fn update_user(&mut self, at: Duration, line: &UserUtterance) {
         let text = sanitize::displayable(&spoken_text(line)).into_owned();
         let position = self.position(&line.item_id);
-        let (number, at) = self.identity(at, position);
+        // A transcript arrives after its speech; text that is typed does not end speech.
+        let spoken_at = if position.is_none() { self.speech_at.take() } else { None };
+        let (number, at) = self.identity(spoken_at.unwrap_or(at), position);
         let entry = TurnEntry {
             number,
             item_id: line.item_id.clone(),

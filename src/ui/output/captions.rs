@@ -4,11 +4,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::captions::chinese::ChineseScript;
-use crate::captions::cue::{CueSpan, Passage, TimedText, Timing, Token, Turn};
+use crate::captions::cue::{CaptionToken, CueSpan, Passage, TimedText, Timing, Turn};
 use crate::captions::format::CaptionWriter;
 use crate::captions::resume::Whole;
 use crate::captions::segmenter::Segmenter;
-use crate::protocol::events::server::TokenLogprob;
 use crate::session::io::{EndReason, MediaSpan, Notice, TimeSource, UserUtterance};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::sanitize::{one_line, sanitize};
@@ -93,6 +92,9 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
             None => (at_end, Timing::Estimated, [].as_slice()),
         };
         let detected: Duration = speech.iter().map(|speech| speech.end.saturating_sub(speech.start)).sum();
+        let logprobs = line.spoken.iter().flat_map(|spoken| &spoken.logprobs);
+        let tokens = logprobs
+            .map(|token| CaptionToken { text: sanitize(&token.token).into_owned(), logprob: token.logprob });
         let speech = if detected < MIN_SPEECH { [].as_slice() } else { speech };
         Turn {
             item_id: line.item_id.clone(),
@@ -101,7 +103,7 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
             text: one_line(&line.text),
             speech: speech.iter().copied().map(self::span).collect(),
             language: line.spoken.as_ref().and_then(|spoken| spoken.language.as_deref()).map(one_line),
-            tokens: line.spoken.iter().flat_map(|spoken| spoken.logprobs.iter().map(token)).collect(),
+            tokens: tokens.collect(),
             has_failed: line.has_failed,
             ..Turn::default()
         }
@@ -208,10 +210,6 @@ fn is_orderly(reason: &EndReason) -> bool {
             false
         }
     }
-}
-
-fn token(TokenLogprob { token, logprob, .. }: &TokenLogprob) -> Token {
-    Token { text: sanitize(token).into_owned(), logprob: *logprob }
 }
 
 fn span(span: MediaSpan) -> CueSpan {

@@ -14,37 +14,64 @@ const INDENT: usize = 2;
 /// Narrowest text, for terminals that report no useful width.
 const MIN_COLUMNS: usize = 20;
 
-/// Writes both sides of a call as labelled lines of at most `columns`, the latency, and how the call ended.
+/// Writes both sides of a call as labelled lines of at most `columns`, the latency, and how the call ended;
+/// before that a conversation in writing on the same screen, if there was one.
 ///
 /// A failure is omitted: `main` reports it with its hint.
 ///
 /// # Errors
 ///
 /// Errors of the writer.
-pub fn write(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<()> {
-    let strings = model.strings();
+pub fn write(model: &Model, text: Option<&Model>, columns: usize, to: &mut impl Write) -> io::Result<()> {
+    let text = text.filter(|text| text.duration().is_some());
+    if let Some(text) = text {
+        write_turns(text, columns, to)?;
+        write_end(text, None, to)?;
+        writeln!(to)?;
+    }
+    write_turns(model, columns, to)?;
+    if let Some(delay) = &model.delay {
+        writeln!(to, "{}", wording::latencies(model.strings(), &delay.all))?;
+    }
+    write_end(model, text, to)?;
+    to.flush()
+}
+
+fn write_turns(model: &Model, columns: usize, to: &mut impl Write) -> io::Result<()> {
     for entry in model.entries.iter().filter(|entry| !entry.text.trim().is_empty()) {
         if entry.speaker != SpeakerRole::Program {
-            writeln!(to, "{}", labelled(entry, columns, &strings.conversation))?;
+            writeln!(to, "{}", labelled(entry, columns, &model.strings().conversation))?;
         }
     }
-    if let Some(delay) = &model.delay {
-        writeln!(to, "{}", wording::latencies(strings, &delay.all))?;
+    Ok(())
+}
+
+/// Writes how a session ended, with its duration and usage, and the cost of both sessions.
+fn write_end(model: &Model, text: Option<&Model>, to: &mut impl Write) -> io::Result<()> {
+    let strings = model.strings();
+    let end = model.ended.as_ref().and_then(|reason| end(strings, reason, model.info.subject()));
+    let Some(end) = end else { return Ok(()) };
+    let duration = model.duration().map(wording::minutes);
+    let usage = model.usage.as_ref().filter(|_| model.info.text_only || text.is_some());
+    let tokens = usage.and_then(|usage| usage.total.total_tokens).map(strings.header.tokens);
+    let cost = usage.and_then(|usage| wording::cost(strings, usage));
+    let sum = text.and_then(|text| total_cost(model, text));
+    let facts: Vec<_> = [duration, tokens, cost, sum].into_iter().flatten().collect();
+    if facts.is_empty() {
+        return writeln!(to, "{end}");
     }
-    if let Some(end) = model.ended.as_ref().and_then(|reason| end(strings, reason, model.info.subject())) {
-        let duration = model.duration().map(wording::minutes);
-        let usage = model.usage.as_ref().filter(|_| model.info.text_only);
-        let tokens = usage.and_then(|usage| usage.total.total_tokens).map(strings.header.tokens);
-        let facts =
-            [duration, tokens, usage.and_then(|usage| wording::cost(strings, usage))].into_iter().flatten();
-        match facts.collect::<Vec<_>>() {
-            facts if facts.is_empty() => writeln!(to, "{end}")?,
-            facts => {
-                writeln!(to, "{}", (strings.end.with_facts)(&end, &facts.join(strings.usage.separator)))?;
-            }
-        }
-    }
-    to.flush()
+    writeln!(to, "{}", (strings.end.with_facts)(&end, &facts.join(strings.usage.separator)))
+}
+
+/// Returns the cost of a call and a conversation in writing together; none if none is known.
+fn total_cost(call: &Model, text: &Model) -> Option<String> {
+    let usages: Vec<_> = [call, text].into_iter().filter_map(|model| model.usage.as_ref()).collect();
+    let mut total = (*usages.first()?).clone();
+    total.total_usd = usages.iter().map(|usage| usage.total_usd).sum();
+    total.unpriced = usages.iter().map(|usage| usage.unpriced).sum();
+    let strings = call.strings();
+    let cost = wording::cost(strings, &total).filter(|_| total.total_usd > 0.0)?;
+    Some((strings.modes.with_text)(&cost))
 }
 
 /// Returns an entry as a labelled line of at most `columns`.
@@ -101,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::events::response::Usage;
-    use crate::session::io::{Notice, UsageReport};
+    use crate::session::io::{ConnectionState, Notice, Ready, UsageReport};
     use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost};
     use crate::ui::model::CallInfo;
 
@@ -109,7 +136,7 @@ mod tests {
         let mut model = Model::default();
         call.iter().for_each(|(at, notice)| model.apply(Duration::from_millis(*at), notice));
         let mut written = Vec::new();
-        write(&model, 60, &mut written).unwrap();
+        write(&model, None, 60, &mut written).unwrap();
         String::from_utf8(written).unwrap()
     }
 
@@ -155,8 +182,32 @@ mod tests {
             model.apply(Duration::from_secs(1), &notice);
         }
         let mut written = Vec::new();
-        write(&model, 60, &mut written).unwrap();
+        write(&model, None, 60, &mut written).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), "conversation ended (1234 tokens, $0.0125)\n");
+    }
+
+    #[test]
+    fn the_end_of_a_call_adds_up_both_modes() {
+        let ended = |text_only, total_usd, tokens| {
+            let mut model = Model::new(CallInfo { text_only, ..CallInfo::default() });
+            let total = Usage { total_tokens: Some(tokens), ..Usage::default() };
+            let (last, usd, unpriced, transcribed_seconds, unknown) = (None, None, 0, 0.0, 0);
+            let report = UsageReport { last, total, usd, total_usd, unpriced, transcribed_seconds, unknown };
+            let seconds = Duration::from_secs;
+            model.apply(seconds(1), &Notice::Ready(Ready::default()));
+            model.apply(seconds(2), &Notice::Usage(Box::new(report)));
+            model.apply(seconds(31), &Notice::Connection(ConnectionState::Disconnected));
+            model.apply(seconds(40), &Notice::Ready(Ready::default()));
+            model.apply(seconds(61), &Notice::End(EndReason::User));
+            model
+        };
+        let mut written = Vec::new();
+        write(&ended(false, 0.25, 900), Some(&ended(true, 0.0125, 100)), 60, &mut written).unwrap();
+        assert_snapshot!(String::from_utf8(written).unwrap(), @r"
+        conversation ended (00:51, 100 tokens, $0.0125)
+
+        call ended (00:51, 900 tokens, $0.2500, with the text $0.2625)
+        ");
     }
 
     #[test]

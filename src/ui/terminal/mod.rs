@@ -4,6 +4,7 @@ pub mod menu;
 mod reader;
 mod guard;
 mod renderer;
+mod hidden_pane;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -64,12 +65,20 @@ pub enum ScreenError {
     Panicked,
 }
 
-/// Inputs of a screen.
-pub struct ScreenSetup {
+/// One session on a screen.
+pub struct ScreenPane {
     /// Model to draw; only the latest counts. The screen closes when its sender is dropped.
     pub model: watch::Receiver<Model>,
     /// Receives commands. While it is full, commands wait in the screen; when it is closed, the screen closes.
     pub commands: mpsc::Sender<UserCommand>,
+}
+
+/// Inputs of a screen.
+pub struct ScreenSetup {
+    /// Shown at the start.
+    pub pane: ScreenPane,
+    /// Shown instead on request.
+    pub other: Option<ScreenPane>,
     /// Level of the microphone.
     pub input_level: Box<dyn Fn() -> LevelReading + Send>,
     /// Level of the speaker.
@@ -119,8 +128,11 @@ impl Screen {
         }
         let guard = Arc::new(TerminalGuard::default());
         restore_on_panic(Arc::clone(&guard));
-        let keys =
-            if setup.model.borrow().info.manual_turns { KeyReporting::Held } else { KeyReporting::Typed };
+        let keys = if setup.pane.model.borrow().info.manual_turns {
+            KeyReporting::Held
+        } else {
+            KeyReporting::Typed
+        };
         guard.acquire(keys).map_err(ScreenError::Terminal)?;
         // If a thread is missing, dropping the screen restores the terminal.
         let mut screen = Self { guard: Arc::clone(&guard), renderer: None, reader: None };

@@ -23,6 +23,7 @@ use crate::ui::model::Model;
 use crate::ui::output::copy;
 use crate::ui::terminal::ScreenSetup;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
+use crate::ui::terminal::hidden_pane::HiddenPane;
 use crate::ui::terminal::reader::{ReaderEvent, ReaderEvents};
 use crate::ui::view;
 use crate::ui::view::conversation::ConversationLayout;
@@ -44,7 +45,7 @@ pub(super) fn run(
     events: &ReaderEvents,
     (guard, keys): (&TerminalGuard, KeyReporting),
 ) -> io::Result<()> {
-    let mut hang_up = HangUpGuard { commands: setup.commands.clone(), reason: EndReason::User };
+    let mut hang_up = HangUpGuard { commands: setup.pane.commands.clone(), reason: EndReason::User };
     let ended = Renderer::new(setup, guard).and_then(|mut renderer| {
         match keys {
             KeyReporting::Typed => {}
@@ -94,6 +95,8 @@ struct Renderer<'a> {
     guard: &'a TerminalGuard,
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     model: Model,
+    /// The session that is not shown.
+    other: Option<HiddenPane>,
     editor: Editor,
     conversation: ConversationLayout,
     /// Meters of the microphone and the speaker.
@@ -113,7 +116,8 @@ impl<'a> Renderer<'a> {
     fn new(mut setup: ScreenSetup, guard: &'a TerminalGuard) -> io::Result<Self> {
         let history = QuestionHistory::new(std::mem::take(&mut setup.history));
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
-        let model = setup.model.borrow().clone();
+        let model = setup.pane.model.borrow().clone();
+        let other = setup.other.take().map(|pane| HiddenPane::new(pane, &history));
         Ok(Self {
             guard,
             terminal: Terminal::new(backend)?,
@@ -124,6 +128,7 @@ impl<'a> Renderer<'a> {
                 ..Editor::default()
             },
             model,
+            other,
             conversation: ConversationLayout::default(),
             meters: <[MeterBallistics; 2]>::default(),
             wave: Wave::default(),
@@ -171,13 +176,41 @@ impl<'a> Renderer<'a> {
 
     /// Takes the latest model; drawing happens after the lock is released.
     fn update_model(&mut self) {
-        match self.setup.model.has_changed() {
+        match self.setup.pane.model.has_changed() {
             Ok(true) => {
-                self.model = self.setup.model.borrow_and_update().clone();
+                self.model = self.setup.pane.model.borrow_and_update().clone();
                 self.throttle.mark_changed();
             }
             Ok(false) => {}
             Err(_) => self.is_disconnected = true,
+        }
+        if self.other.as_mut().is_some_and(HiddenPane::update) {
+            self.throttle.mark_changed();
+        }
+    }
+
+    /// Shows the other session, with its own text, scroll position and commands that wait.
+    fn switch_mode(&mut self) {
+        let Some(mut other) = self.other.take() else { return };
+        self.editor.close_overlays();
+        self.waiting.extend(self.editor.push_to_talk.cancel());
+        std::mem::swap(&mut self.setup.pane, &mut other.pane);
+        std::mem::swap(&mut self.model, &mut other.model);
+        std::mem::swap(&mut self.editor, &mut other.editor);
+        std::mem::swap(&mut self.conversation, &mut other.conversation);
+        std::mem::swap(&mut self.waiting, &mut other.waiting);
+        other.hide();
+        self.other = Some(other);
+        self.throttle.mark_changed();
+    }
+
+    /// Queues a command for its session: the microphone and the connection of a call are the call's, whatever is
+    /// shown.
+    fn queue(&mut self, command: UserCommand) {
+        let is_of_call = matches!(command, UserCommand::SwitchCall | UserCommand::SetMuted(_));
+        match &mut self.other {
+            Some(other) if is_of_call && self.model.info.text_only => other.waiting.push_back(command),
+            Some(_) | None => self.waiting.push_back(command),
         }
     }
 
@@ -187,7 +220,7 @@ impl<'a> Renderer<'a> {
         if let Some(metered) = self.metered.filter(|metered| is_calm && now < metered.now + CALM_INTERVAL) {
             return LiveStatus { now, ..metered };
         }
-        let is_speech = self.model.turn == TurnState::User;
+        let is_speech = self.call().turn == TurnState::User;
         let [input, output] = &mut self.meters;
         let input = input.update(now, (self.setup.input_level)(), is_speech);
         let output = output.update(now, (self.setup.output_level)(), false);
@@ -195,6 +228,12 @@ impl<'a> Renderer<'a> {
             self.wave.update(now, input, output);
         }
         *self.metered.insert(LiveStatus { now, input, output, wave: self.wave })
+    }
+
+    /// Returns the session that the microphone belongs to.
+    fn call(&self) -> &Model {
+        let other = self.other.as_ref().filter(|_| self.model.info.text_only);
+        other.map_or(&self.model, |other| &other.model)
     }
 
     fn draw(&mut self, live: LiveStatus) -> io::Result<()> {
@@ -208,8 +247,13 @@ impl<'a> Renderer<'a> {
         if std::mem::take(&mut self.editor.repaint) {
             self.repaint()?;
         }
-        let scene =
-            ScreenState { model: &self.model, editor: &self.editor, live: *live, theme: &self.setup.theme };
+        let scene = ScreenState {
+            model: &self.model,
+            editor: &self.editor,
+            live: *live,
+            theme: &self.setup.theme,
+            other: self.other.as_ref().map(HiddenPane::status),
+        };
         let mut drawn = DrawResult::default();
         let conversation = &mut self.conversation;
         self.terminal.draw(|frame| drawn = view::draw(frame, &scene, conversation))?;
@@ -241,7 +285,8 @@ impl<'a> Renderer<'a> {
             self.waiting.push_back(command);
             self.throttle.mark_changed();
         }
-        let is_push_to_talk = self.editor.is_empty() || self.editor.push_to_talk.is_held();
+        let is_push_to_talk =
+            self.model.info.manual_turns && (self.editor.is_empty() || self.editor.push_to_talk.is_held());
         let requested = if is_push_to_talk { KeyReporting::Held } else { KeyReporting::Typed };
         if self.keys.is_some_and(|keys| keys != requested) {
             self.keys = Some(requested);
@@ -254,7 +299,16 @@ impl<'a> Renderer<'a> {
         match event {
             Event::Key(key) => {
                 let now = (self.setup.clock)();
-                self.waiting.extend(keys::command(now, &key, &self.model, &mut self.editor));
+                let mut command = keys::command(now, &key, &self.model, &mut self.editor);
+                // The text session does not know whether the microphone is muted.
+                if let (Some(UserCommand::SetMuted(muted)), true) = (&mut command, self.model.info.text_only)
+                {
+                    *muted = !self.call().muted;
+                }
+                command.into_iter().for_each(|command| self.queue(command));
+                if std::mem::take(&mut self.editor.switch_mode) {
+                    self.switch_mode();
+                }
                 if std::mem::take(&mut self.editor.suspend) {
                     self.guard.suspend(self.keys.unwrap_or(KeyReporting::Typed))?;
                     self.editor.repaint = true;
@@ -302,6 +356,12 @@ impl<'a> Renderer<'a> {
 
     /// Records a text that was not sent, so that it is not lost when the session ends.
     fn record_draft(&mut self) {
+        self.record_typed();
+        self.switch_mode();
+        self.record_typed();
+    }
+
+    fn record_typed(&mut self) {
         if self.editor.take().is_some()
             && let Some(text) = self.editor.to_record.take()
         {
@@ -310,11 +370,18 @@ impl<'a> Renderer<'a> {
     }
 
     fn send_commands(&mut self) {
-        while let Some(command) = self.waiting.pop_front() {
-            match self.setup.commands.try_send(command) {
-                Ok(()) => {}
-                Err(TrySendError::Full(command)) => return self.waiting.push_front(command),
-                Err(TrySendError::Closed(_)) => self.is_disconnected = true,
+        let own = (&mut self.waiting, &self.setup.pane.commands);
+        let other = self.other.as_mut().map(|other| (&mut other.waiting, &other.pane.commands));
+        for (waiting, commands) in [own].into_iter().chain(other) {
+            while let Some(command) = waiting.pop_front() {
+                match commands.try_send(command) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(command)) => {
+                        waiting.push_front(command);
+                        break;
+                    }
+                    Err(TrySendError::Closed(_)) => self.is_disconnected = true,
+                }
             }
         }
     }

@@ -17,6 +17,7 @@ pub fn connection(strings: &Strings, connection: ConnectionState) -> &'static st
         ConnectionState::Configuring => states.configuring,
         ConnectionState::Live => states.connected,
         ConnectionState::Reconnecting => states.reconnecting,
+        ConnectionState::Disconnected => strings.modes.no_call,
         ConnectionState::Closing => states.closing,
         ConnectionState::Closed => states.closed,
     }

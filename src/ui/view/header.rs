@@ -14,6 +14,7 @@ use crate::ui::text::language::strings::HeaderStrings;
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
+use crate::ui::view::other_mode;
 use crate::ui::view::row::{self, RowAlignment, line_width};
 use crate::ui::view::state::ScreenState;
 
@@ -51,8 +52,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if scene.model.speaker == DeviceUnavailable::Lost {
         right.push_span(Span::styled(format!(" {}", strings.header.no_speaker), scene.theme.error));
     }
-    if !scene.model.info.text_only {
-        let (microphone, style) = microphone(scene);
+    if let Some((microphone, style)) = microphone(scene) {
         // Facts stay in place when the microphone is muted.
         let usual = width(strings.header.live).max(width(strings.header.muted)) + 1;
         right.push_span(Span::raw(" ".repeat(usual.saturating_sub(width(microphone)).max(1))));
@@ -107,9 +107,13 @@ fn state(scene: &ScreenState) -> String {
     }
     match model.connection {
         ConnectionState::Live => turn(model, scene.live.now),
+        ConnectionState::Disconnected if model.info.text_only => {
+            model.strings().modes.not_connected.to_owned()
+        }
         ConnectionState::Connecting
         | ConnectionState::Configuring
         | ConnectionState::Reconnecting
+        | ConnectionState::Disconnected
         | ConnectionState::Closing
         | ConnectionState::Closed => wording::connection(model.strings(), model.connection).to_owned(),
     }
@@ -140,13 +144,18 @@ fn facts(scene: &ScreenState) -> Vec<Fact> {
     let (model, theme) = (scene.model, scene.theme);
     let strings = model.strings();
     let words = &strings.header;
-    let elapsed = model.ready_at.map_or(Duration::ZERO, |at| scene.live.now.saturating_sub(at));
+    let elapsed = model.connected_for(scene.live.now);
     let plain = |importance, long: String, short: String| Fact {
         importance,
         forms: [long, short],
         style: Style::new(),
     };
     let mut facts = vec![plain(9, wording::minutes(elapsed), wording::minutes(elapsed))];
+    facts.extend(scene.other.map(|other| Fact {
+        importance: 10,
+        forms: [other_mode::long(&strings.modes, other), other_mode::short(&strings.modes, other)],
+        style: if other.is_unread { theme.strong } else { Style::new() },
+    }));
     if let Some(usage) = &model.usage {
         let tokens = usage.total.total_tokens.filter(|_| model.info.text_only);
         facts.extend(tokens.map(|tokens| plain(4, (words.tokens)(tokens), (words.tokens_short)(tokens))));
@@ -213,9 +222,19 @@ fn turn_detection(words: &HeaderStrings, kind: TurnDetectionKind) -> (&'static s
     }
 }
 
-fn microphone(scene: &ScreenState) -> (&'static str, Style) {
+/// Returns the state of the microphone, also while its call is not shown; none without one.
+fn microphone(scene: &ScreenState) -> Option<(&'static str, Style)> {
     let model = scene.model;
     let words = &model.strings().header;
+    if model.info.text_only {
+        return scene.other.filter(|call| call.connection != ConnectionState::Disconnected).map(
+            |call| match (call.muted, call.is_open) {
+                (true, _) => (words.muted, scene.theme.muted),
+                (false, true) => (words.live, scene.theme.live),
+                (false, false) => (words.microphone_off, scene.theme.dim),
+            },
+        );
+    }
     // With manual turns, nothing is sent between turns.
     let is_open = !model.info.manual_turns || model.turn == TurnState::User;
     let is_used = model.connection == ConnectionState::Live && model.can_speak && model.ended.is_none();
@@ -231,5 +250,5 @@ fn microphone(scene: &ScreenState) -> (&'static str, Style) {
     } else {
         (words.microphone_off, scene.theme.dim)
     };
-    (word, style)
+    Some((word, style))
 }

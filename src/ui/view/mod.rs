@@ -11,6 +11,7 @@ pub mod start;
 pub mod conversation;
 pub mod layout;
 pub mod state;
+pub mod other_mode;
 mod status;
 
 use ratatui::Frame;
@@ -19,7 +20,7 @@ use ratatui::text::{Line, Span};
 
 use crate::keys::action::{Action, KeyContext};
 use crate::markdown::wrap::width;
-use crate::session::io::TurnState;
+use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::input::editor::DrawResult;
 use crate::ui::input::help::key_label;
 use crate::ui::input::push_to_talk::ReleaseEvents;
@@ -90,14 +91,27 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     row::draw(frame, area, &line, RowAlignment::Left);
 }
 
+/// Returns whether there is no call at the moment.
+fn is_between_calls(scene: &ScreenState) -> bool {
+    let connection = match scene.other {
+        Some(call) if scene.model.info.text_only => call.connection,
+        Some(_) | None => scene.model.connection,
+    };
+    connection == ConnectionState::Disconnected
+}
+
 /// Returns the key hints, the most important first.
 fn hints(scene: &ScreenState) -> Vec<(String, &'static str)> {
     let model = scene.model;
     let words = &model.strings().hints;
+    let mode_words = &model.strings().modes;
     let mute = (Action::Mute, if model.muted { words.unmute } else { words.mute });
     let [help, stop, send] =
         [(Action::Help, words.help), (Action::Stop, words.stop), (Action::Send, words.send)];
     let [end, scroll] = [(Action::End, words.end), (Action::ScrollPageUp, words.scroll)];
+    let call =
+        (Action::SwitchCall, if is_between_calls(scene) { mode_words.call } else { mode_words.hang_up });
+    let mode = (Action::SwitchMode, if model.info.text_only { mode_words.call } else { mode_words.text });
     let turn = match (scene.editor.push_to_talk.release_events(), model.turn) {
         (ReleaseEvents::Supported, TurnState::User) => words.release_to_end,
         (ReleaseEvents::Supported, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
@@ -108,13 +122,16 @@ fn hints(scene: &ScreenState) -> Vec<(String, &'static str)> {
             words.speak
         }
     };
-    let hints = match model.key_context() {
-        KeyContext::Call => [end, help, mute, stop, scroll, send],
-        KeyContext::ManualCall => [end, help, (Action::Talk, turn), mute, stop, send],
-        KeyContext::Chat => {
+    let hints = match (model.key_context(), model.info.has_modes) {
+        (KeyContext::Call, true) => [end, help, mute, call, mode, stop],
+        (KeyContext::ManualCall, true) => [end, help, (Action::Talk, turn), call, mode, mute],
+        (KeyContext::Chat, true) => [(Action::Leave, words.leave), help, mode, stop, call, send],
+        (KeyContext::Call, false) => [end, help, mute, stop, scroll, send],
+        (KeyContext::ManualCall, false) => [end, help, (Action::Talk, turn), mute, stop, send],
+        (KeyContext::Chat, false) => {
             [(Action::Leave, words.leave), help, stop, send, (Action::NewLine, words.new_line), scroll]
         }
-        KeyContext::Captions => {
+        (KeyContext::Captions, _) => {
             [end, (Action::Mark, words.mark), mute, help, scroll, (Action::Devices, words.microphone)]
         }
     };

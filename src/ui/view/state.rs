@@ -6,6 +6,7 @@ use crate::ui::input::editor::Editor;
 use crate::ui::model::Model;
 use crate::ui::view::meter::ballistics::MeterLevel;
 use crate::ui::view::meter::wave::Wave;
+use crate::ui::view::other_mode::OtherMode;
 use crate::ui::view::theme::Theme;
 
 /// Values that change without a notice.
@@ -32,4 +33,6 @@ pub struct ScreenState<'a> {
     pub live: LiveStatus,
     /// Colours and character set.
     pub theme: &'a Theme,
+    /// The session that is not shown.
+    pub other: Option<OtherMode>,
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::support::program::{Outcome, Program};
+use crate::support::server::Server;
 use crate::support::speech;
 
 /// What the demo makes of the recording.
@@ -89,4 +90,65 @@ fn captions_that_cannot_be_written_are_a_failure_that_names_the_file() {
     assert!(full.stderr.contains("hint: "), "{}", full.stderr);
     let missing = with("no/such/folder/talk.srt");
     assert!(failure(&missing, 4).contains("cannot write no/such/folder/talk.srt"), "{}", missing.stderr);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_other_files_are_captioned() {
+    let program = demo("gone.wav /proc/self/mem folder zeros.wav talk.wav --output-dir subs --format srt");
+    std::os::unix::fs::symlink("nowhere", program.file("gone.wav")).unwrap();
+    fs::create_dir(program.file("folder")).unwrap();
+    // Terabytes, of which nothing is on the disk.
+    fs::File::create(program.file("zeros.wav")).and_then(|file| file.set_len(1 << 42)).unwrap();
+    speech::write_plain(&program.file("talk.wav"), &speech::hello());
+    let outcome = program.run();
+    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
+    for name in ["gone.wav", "/proc/self/mem", "folder", "zeros.wav"] {
+        let lines = outcome.stderr.lines().filter(|line| line.starts_with(&format!("rtvoice: {name}: ")));
+        assert_eq!(lines.count(), 1, "{name}: {}", outcome.stderr);
+    }
+    assert!(outcome.stderr.contains("4 of 5 files have no captions"), "{}", outcome.stderr);
+    let srt = fs::read_to_string(outcome.home.path().join("subs/talk.srt")).unwrap();
+    assert!(srt.contains(HELLO), "{srt}");
+}
+
+#[test]
+fn a_header_that_declares_more_than_there_is_is_a_warning() {
+    let program = demo("talk.wav");
+    let mut wav = fs::read(speech::hello_path()).unwrap();
+    let data = wav.windows(4).position(|name| name == b"data").unwrap();
+    for at in [4, data + 4] {
+        wav[at..at + 4].copy_from_slice(&(u32::MAX - 8).to_le_bytes());
+    }
+    fs::write(program.file("talk.wav"), wav).unwrap();
+    let outcome = program.run().expect_code(0);
+    assert_eq!(outcome.text(), format!("{HELLO}\n"));
+    assert!(outcome.stderr.lines().count() <= 2, "{}", outcome.stderr);
+}
+
+#[test]
+fn a_refused_model_or_language_is_one_sentence_with_a_hint() {
+    let with = |server: &Server, args: &str| {
+        let program =
+            Program::rtvoice(&format!("transcribe talk.wav --profile local --url {} {args}", server.url));
+        speech::write_plain(&program.file("talk.wav"), &speech::hello());
+        program.run()
+    };
+    let refused = with(&Server::with_fault("refuse-model"), "--model other");
+    let stderr = failure(&refused, 6);
+    assert!(stderr.contains(r#"Model "other" is not supported"#) && stderr.contains("\nhint: "), "{stderr}");
+    let language = with(&Server::start(), "--lang klingon");
+    assert!(failure(&language, 2).contains("klingon is no language code\nhint: "), "{}", language.stderr);
+}
+
+#[test]
+fn files_after_one_whose_captions_cannot_be_written_are_captioned() {
+    let program = demo("first.wav talk.wav --output-dir subs --format srt");
+    for name in ["first.wav", "talk.wav"] {
+        speech::write_plain(&program.file(name), &speech::hello());
+    }
+    fs::create_dir_all(program.file("subs/first.srt")).unwrap();
+    let outcome = program.run();
+    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("rtvoice: first.wav: cannot write subs/first.srt"), "{}", outcome.stderr);
+    assert!(fs::read_to_string(outcome.home.path().join("subs/talk.srt")).unwrap().contains(HELLO));
 }

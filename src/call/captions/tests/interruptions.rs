@@ -8,7 +8,7 @@ use crate::captions::format::Format;
 use crate::session::io::EndReason;
 
 /// Random moments of each kind.
-const MOMENTS: u64 = 24;
+const MOMENTS: u64 = 200;
 
 fn talk() -> Talk {
     Talk::write(Duration::from_millis(800), &[(400, 1.0), (700, 0.5), (900, 0.3)])

@@ -13,7 +13,7 @@ use crate::call::connections::Connections;
 use crate::call::connections::observed::{Observation, ObservedCall};
 use crate::call::connections::wire::Wire;
 use crate::call::setup::target::Target;
-use crate::call::trace::TraceFile;
+use crate::call::trace::SharedTrace;
 use crate::commands::doctor::probe::calls::{OPENING, ProbeCall, SPOKEN_ANSWER};
 use crate::commands::doctor::probe::observations::{Capability, ProbeObservations, Reply};
 use crate::dsp::frame::ClipId;
@@ -46,7 +46,7 @@ pub(super) async fn run(
     calls: Vec<ProbeCall>,
     target: &Target,
     mut dial: impl AsyncFnMut() -> Result<WebSocketClient<NetStream>, Error>,
-    (clock, mut trace): (Clock, Option<TraceFile>),
+    (clock, mut trace): (Clock, Option<SharedTrace>),
 ) -> Result<ProbeObservations, Error> {
     let mut observations = ProbeObservations::default();
     for ProbeCall { plan, inputs, expects } in calls {

@@ -102,6 +102,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
     pub async fn over(mut stream: S, request: Request<()>) -> Result<Self, UpgradeError> {
         let early = upgrade(&mut stream, &request).await?;
         let redactor = request.extensions().get::<Redactor>().cloned().unwrap_or_default();
+        Ok(Self::after_upgrade(stream, early, redactor).await)
+    }
+
+    /// Opens a client over an upgraded stream; `early` are the bytes received after the response.
+    pub(crate) async fn after_upgrade(stream: S, early: Vec<u8>, redactor: Redactor) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -109,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
             .max_message_size(Some(MESSAGE_MAX_BYTES));
         let stream = IgnoreWriteErrors::new(stream);
         let socket = WebSocketStream::from_partially_read(stream, early, Role::Client, Some(config)).await;
-        Ok(Self {
+        Self {
             socket,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -121,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
             ping_due: false,
             redactor: EventRedactor::new(redactor),
             closed: None,
-        })
+        }
     }
 
     /// Queues a text message for [`WebSocketClient::next`] to send. Ignored after [`WebSocketClient::close`]

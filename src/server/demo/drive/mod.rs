@@ -3,16 +3,27 @@
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::server::demo::EndpointOptions;
 use crate::server::demo::http::handshake::Upgrade;
-use crate::server::demo::http::socket::{Received, Socket};
 use crate::server::demo::ids::IdGenerator;
 use crate::server::demo::machine::{Machine, MachineAction, MachineInput, MachineSetup};
 use crate::server::demo::voice::speech::{self, SpeechTask};
+use crate::server::http::socket::{Received, Socket, SocketOptions};
+
+/// An append of 15 MiB is 20 MiB of base64; larger messages up to the limit are rejected by an error event. The
+/// largest message sent is a retrieved item with ten minutes of audio, 38 MB; an answer of five minutes sent
+/// at once is 19 MB.
+const SOCKET: SocketOptions = SocketOptions {
+    role: Role::Server,
+    message_bytes: 32 << 20,
+    unread_bytes: 48 << 20,
+    buffer_bytes: 16 << 10,
+};
 
 /// Interval of pings; real servers ping about every 20 s.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -25,7 +36,7 @@ pub(crate) async fn run<S>(stream: S, upgrade: Upgrade, options: &EndpointOption
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = Socket::new(stream, upgrade.tail).await;
+    let mut socket = Socket::new(stream, upgrade.tail, SOCKET).await;
     let mut machine = Machine::new(MachineSetup {
         peer: upgrade.peer,
         faults: options.faults.clone(),
@@ -39,12 +50,7 @@ where
             let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
         }
         ConnectionEnd::Close(code, reason) => {
-            socket.queue_close(code, &reason);
-            // Write everything before reading: messages of a client that does not read would accumulate
-            // again.
-            if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
-                let _ = timeout(CLOSE_TIMEOUT, await_close(socket)).await;
-            }
+            socket.close(code, &reason, CLOSE_TIMEOUT).await;
         }
         ConnectionEnd::Broken(text) => {
             if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
@@ -54,16 +60,6 @@ where
             }
         }
     }
-}
-
-/// Waits for the client's close frame and the end of the stream: closing a socket with unread bytes resets
-/// it, and the client may lose the close frame.
-async fn await_close<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) {
-    socket.read_to_end().await;
-    let mut stream = socket.into_stream();
-    let _ = stream.shutdown().await;
-    let mut unread = vec![0; 16 << 10];
-    while let Ok(1..) = stream.read(&mut unread).await {}
 }
 
 /// Returns the header of a text frame and half of its payload (RFC 6455, section 5.2).
@@ -134,7 +130,7 @@ where
                     return ConnectionEnd::Close(code, reason.to_owned());
                 }
                 // The answer to the client's close frame is sent when the queue is flushed.
-                Received::Closed => return ConnectionEnd::Gone,
+                Received::Closed(_) => return ConnectionEnd::Gone,
             },
             Some(speech) = speeches.next() => MachineInput::Synthesized(speech),
             () = sleep_until(deadline) => MachineInput::Tick,

@@ -1,6 +1,5 @@
 //! Admission by the HTTP request: path, key, intent, model and dialect.
 
-use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response, create_response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
@@ -11,7 +10,8 @@ use crate::secret::Secret;
 use crate::server::demo::EndpointOptions;
 use crate::server::demo::client_error::ClientError;
 use crate::server::demo::faults::Fault;
-use crate::server::demo::http::origin::AllowList;
+use crate::server::http::origin::AllowList;
+use crate::server::http::request::{KEY_SUBPROTOCOL, bearer, header_text, header_words, query};
 
 /// Path of the endpoint.
 const PATH: &str = "/v1/realtime";
@@ -119,12 +119,13 @@ struct ClientRequest {
 impl ClientRequest {
     fn of(request: &Request) -> Self {
         let mut parameters = Self {
-            beta_header: header_text(request, "openai-beta").is_some_and(|text| text.contains("realtime")),
-            subprotocols: header_words(request, header::SEC_WEBSOCKET_PROTOCOL.as_str()),
+            beta_header: header_text(request.headers(), "openai-beta")
+                .is_some_and(|text| text.contains("realtime")),
+            subprotocols: header_words(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL),
             ..Self::default()
         };
         let mut token = None;
-        for (name, value) in query(request) {
+        for (name, value) in query(request.uri()) {
             match name.as_str() {
                 "model" if !value.is_empty() => parameters.model = Some(value),
                 "intent" => parameters.transcription = value == "transcription",
@@ -133,12 +134,10 @@ impl ClientRequest {
             }
         }
         let offered = parameters.subprotocols.iter();
-        let subprotocol_key = offered
-            .filter_map(|word| word.strip_prefix("openai-insecure-api-key."))
-            .next()
-            .map(str::to_owned);
-        let key = bearer(request)
-            .or_else(|| header_text(request, "api-key").map(str::to_owned))
+        let subprotocol_key =
+            offered.filter_map(|word| word.strip_prefix(KEY_SUBPROTOCOL)).next().map(str::to_owned);
+        let key = bearer(request.headers())
+            .or_else(|| header_text(request.headers(), "api-key").map(str::to_owned))
             .or(subprotocol_key)
             .or(token);
         parameters.key = key.filter(|key| !key.is_empty()).map(Secret::new);
@@ -217,31 +216,4 @@ fn same(key: &Secret, expected: &Secret) -> bool {
     let (key, expected) = (key.reveal().as_bytes(), expected.reveal().as_bytes());
     let different = key.iter().zip(expected).fold(0, |different, (a, b)| different | (a ^ b));
     key.len() == expected.len() && different == 0
-}
-
-fn bearer(request: &Request) -> Option<String> {
-    let (scheme, key) = header_text(request, header::AUTHORIZATION.as_str())?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
-}
-
-fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request.headers().get(name).and_then(|value| value.to_str().ok())
-}
-
-fn header_words(request: &Request, name: &str) -> Vec<String> {
-    let values = request.headers().get_all(name).into_iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','))
-        .map(|word| word.trim().to_owned())
-        .collect()
-}
-
-fn query(request: &Request) -> Vec<(String, String)> {
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pairs = request.uri().query().unwrap_or_default().split('&');
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decoded(name), decoded(value)))
-        .collect()
 }

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use crate::server::demo::EndpointOptions;
 use crate::server::demo::http::admission::{Admission, Peer, admit, plain_error};
-use crate::server::demo::http::origin::AllowList;
+use crate::server::http::origin::AllowList;
 
 /// Maximum size of a request head. Clients of this protocol send less than 2 KiB; proxies add little.
 const MAX_HEAD_BYTES: usize = 16 * 1024;

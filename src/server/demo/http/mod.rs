@@ -1,6 +1,4 @@
-//! HTTP side of the demo endpoint: handshake, admission, Origin and Host checks, bounded WebSocket.
+//! HTTP side of the demo endpoint: handshake and admission.
 
 pub(super) mod handshake;
 pub(crate) mod admission;
-pub mod origin;
-pub(super) mod socket;

@@ -8,3 +8,4 @@ mod rollover;
 mod closing;
 mod revision;
 mod history;
+mod disconnection;

@@ -1,7 +1,7 @@
 //! Limits: idle time and cost.
 
+use crate::protocol::price::Prices;
 use crate::session::io::Limit;
-use crate::session::metering::price::Prices;
 use crate::session::plan::CallLimits;
 use crate::session::tests::*;
 

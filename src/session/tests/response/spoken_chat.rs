@@ -61,9 +61,9 @@ fn answers_are_spoken_on_request_and_written_again() {
     let update = update.expect("the server has to know");
     assert_eq!(update.output, Some(Modality::Audio));
     assert_eq!(update.voice, Some(Voice::Named("cedar".into())));
-    assert_eq!(call.story(), ["open speaker", "info answers are spoken", "send session.update"]);
+    assert_eq!(call.story(), ["open audio", "info answers are spoken", "send session.update"]);
     call.user(UserCommand::Speak(Some(true)));
-    assert_eq!(call.story(), ["open speaker", "info answers are spoken"]);
+    assert_eq!(call.story(), ["open audio", "info answers are spoken"]);
     call.say("count");
     answer(&mut call);
     assert!(call.played() > 0);

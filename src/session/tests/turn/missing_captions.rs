@@ -61,7 +61,7 @@ fn a_long_silence_of_a_file_is_not_sent_and_counts_as_media_time() {
         }
         _ => None,
     });
-    let span = spans.last().expect("it has a caption");
+    let span = spans.collect::<Vec<_>>().pop().expect("it has a caption");
     assert!(span.end > ms(64_800) && span.end <= ms(65_000), "{span:?}");
     let mut live = TestCall::live(Plan { rewinds_input: false, ..plan });
     live.speak(sec(60));

@@ -2,6 +2,7 @@
 
 mod chord;
 mod help;
+mod modes;
 mod perform;
 mod submit;
 
@@ -60,6 +61,7 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     let command = match action {
         Some(action) => perform::perform(action, (now, key.kind), model, editor),
         None => {
+            editor.clears_next = false;
             type_key(now, key, model, editor);
             None
         }

@@ -8,7 +8,7 @@ use crate::keys::action::Action;
 use crate::session::io::{EndReason, TurnState, UserCommand};
 use crate::ui::input::ctrl_c::CtrlCAction;
 use crate::ui::input::editor::{Editor, HelpPage};
-use crate::ui::input::keys::submit;
+use crate::ui::input::keys::{modes, submit};
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::model::Model;
 
@@ -23,6 +23,7 @@ pub(super) fn perform(
         return None;
     }
     let page = editor.page.max(2) - 1;
+    let is_clear_announced = std::mem::take(&mut editor.clears_next);
     match action {
         Action::End | Action::EndCaptions | Action::Leave => {
             return Some(UserCommand::HangUp(EndReason::User));
@@ -42,6 +43,10 @@ pub(super) fn perform(
         Action::VolumeUp => return change_volume(1, model, editor),
         Action::VolumeDown => return change_volume(-1, model, editor),
         Action::Devices => return Some(show_devices(editor)),
+        Action::SwitchMode => modes::switch_mode(model, editor),
+        Action::SwitchCall => return modes::switch_call(model, editor),
+        Action::MuteCall => return modes::mute_call(model, editor),
+        Action::Clear => return modes::clear(is_clear_announced, model, editor),
         Action::Send if editor.area.continues() => {
             editor.area.delete(Motion::Left);
             editor.insert("\n");
@@ -86,7 +91,16 @@ pub(super) fn perform(
 fn repeats(action: Action) -> bool {
     !matches!(
         action,
-        Action::Cancel | Action::Mute | Action::Mark | Action::EditText | Action::Help | Action::Devices
+        Action::Cancel
+            | Action::Mute
+            | Action::MuteCall
+            | Action::SwitchMode
+            | Action::SwitchCall
+            | Action::Clear
+            | Action::Mark
+            | Action::EditText
+            | Action::Help
+            | Action::Devices
     )
 }
 

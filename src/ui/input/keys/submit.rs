@@ -1,18 +1,31 @@
 //! Enter and Tab: sends the text, carries out a command, or completes a name.
 
-use crate::session::io::UserCommand;
+use crate::keys::action::Action;
+use crate::session::io::{ConnectionState, UserCommand};
 use crate::ui::input::editor::{Editor, HelpPage};
 use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
-use crate::ui::model::{Model, SpeakerRole};
+use crate::ui::model::{CallInfo, Model, SpeakerRole};
 use crate::ui::output::copy;
 
 pub(super) fn context(model: &Model) -> SlashContext {
-    SlashContext { has_audio: !model.info.text_only, has_screen: true, language: model.info.language }
+    let CallInfo { text_only, has_modes, language, .. } = model.info;
+    SlashContext { has_audio: !text_only, has_screen: true, has_modes, language }
+}
+
+/// Returns whether a text would have to begin a call, which also opens the microphone.
+fn is_between_calls(model: &Model) -> bool {
+    !model.info.text_only && model.connection == ConnectionState::Disconnected
 }
 
 /// Sends the text, or carries out the command. A text that is neither stays in the editor.
 pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match slash::parse(&editor.area.text(), context(model)) {
+        Ok(SubmittedText::Message(_)) if is_between_calls(model) => {
+            let [call, mode] =
+                [Action::SwitchCall, Action::SwitchMode].map(|action| editor.key_label(action));
+            editor.note = Some((model.strings().modes.no_call_note)(&call, &mode));
+            None
+        }
         Ok(SubmittedText::Message(message)) => {
             editor.take()?;
             // Show the answer to the sent text.
@@ -44,6 +57,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
             return Some(UserCommand::TakeBack);
         }
         SlashCommand::Find(words) => editor.find(&words),
+        SlashCommand::Mode => editor.switch_mode = true,
         SlashCommand::Copy(part) => match copy::text(model, part) {
             Ok(text) => {
                 editor.to_copy = Some(text);
@@ -64,6 +78,7 @@ fn execute(command: SlashCommand, model: &Model, editor: &mut Editor) -> Option<
         | SlashCommand::Speak(_)
         | SlashCommand::Usage
         | SlashCommand::Stop
+        | SlashCommand::Call
         | SlashCommand::SetMuted(_)
         | SlashCommand::SetVolume(_)
         | SlashCommand::Turn

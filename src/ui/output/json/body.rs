@@ -378,6 +378,7 @@ fn connection_word(connection: ConnectionState) -> &'static str {
         ConnectionState::Live => "live",
         ConnectionState::Reconnecting => "reconnecting",
         ConnectionState::Closing => "closing",
+        ConnectionState::Disconnected => "disconnected",
         ConnectionState::Closed => "closed",
     }
 }

@@ -399,6 +399,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 ConnectionState::Configuring
                 | ConnectionState::Live
                 | ConnectionState::Reconnecting
+                | ConnectionState::Disconnected
                 | ConnectionState::Closing
                 | ConnectionState::Closed,
             )

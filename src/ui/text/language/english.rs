@@ -3,7 +3,7 @@
 use crate::session::io::info::InfoMessage;
 use crate::ui::text::language::strings::{
     CommandStrings, ConversationStrings, DeviceStrings, EchoStrings, EndStrings, HeaderStrings, HelpStrings,
-    HintStrings, NoteStrings, PlainStrings, StartStrings, StateStrings, Strings, UsageStrings,
+    HintStrings, ModeStrings, NoteStrings, PlainStrings, StartStrings, StateStrings, Strings, UsageStrings,
 };
 
 /// The texts.
@@ -238,7 +238,7 @@ pub(super) const ENGLISH: Strings = Strings {
         edit: "take the last message back into the editor",
         copy: "copy the last answer, its Markdown or code",
         find: "search; again for older; also / WORDS",
-        save: "save the conversation (.md, .txt, .jsonl)",
+        save: "save the conversation (.md, .txt, .jsonl, .srt, .vtt)",
         clear: "forget the conversation and start a new one",
         system: "show or change the system instructions",
         model: "continue with another model",
@@ -247,6 +247,8 @@ pub(super) const ENGLISH: Strings = Strings {
         speak: "speak answers, or stop doing so",
         file: "send a text file with the next message",
         image: "send an image with the next message",
+        mode: "go to the other mode: call or text",
+        call: "hang up, or call again",
         mute: "mute the microphone",
         unmute: "unmute it",
         volume: "change the volume, 0 to 100",
@@ -266,6 +268,7 @@ pub(super) const ENGLISH: Strings = Strings {
         did_you_mean: |word, name| format!("unknown command {word}; did you mean {name}?"),
         needs_call: |name| format!("{name} needs a call: a chat has no audio"),
         needs_screen: |name| format!("{name} needs the screen: leave out --plain"),
+        needs_modes: |name| format!("{name} needs the screen of a call with a microphone and a speaker"),
         takes_nothing: |name| format!("{name} takes no argument"),
         needs_argument: |name, argument| format!("{name} needs an argument: {name} {argument}"),
         takes_one_of: |name, words| format!("{name} takes one of {words}"),
@@ -289,5 +292,22 @@ pub(super) const ENGLISH: Strings = Strings {
         missing: |reason| format!("none: {reason}"),
         model: |name| format!(", model {name}"),
         profile: |name| format!(" (profile {name})"),
+    },
+    modes: ModeStrings {
+        call: "call",
+        text: "text",
+        hang_up: "hang up",
+        no_call: "no call",
+        not_connected: "not connected",
+        off: "off",
+        connecting: "connecting",
+        answering: "answering",
+        open: "open",
+        news: ", new",
+        other: |mode, state| format!("{mode} {state}"),
+        press_to_call: |key| format!("Press {key} to call."),
+        with_text: |cost| format!("with the text {cost}"),
+        no_call_note: |call, mode| format!("no call: {call} calls, {mode} goes to the text mode"),
+        clear_announced: |key| format!("press {key} again to clear the conversation"),
     },
 };

@@ -4,7 +4,7 @@ use crate::keys::action::Action;
 use crate::session::io::info::InfoMessage;
 use crate::ui::text::language::strings::{
     CommandStrings, ConversationStrings, DeviceStrings, EchoStrings, EndStrings, HeaderStrings, HelpStrings,
-    HintStrings, NoteStrings, PlainStrings, StartStrings, StateStrings, Strings, UsageStrings,
+    HintStrings, ModeStrings, NoteStrings, PlainStrings, StartStrings, StateStrings, Strings, UsageStrings,
 };
 
 /// The texts.
@@ -228,7 +228,7 @@ pub(super) const SIMPLIFIED: Strings = Strings {
         edit: "把上一条消息放回编辑",
         copy: "复制上一个回答、其 Markdown 或代码",
         find: "搜索；再用一次往前找；也可用 / 字词",
-        save: "保存对话（.md、.txt、.jsonl）",
+        save: "保存对话（.md、.txt、.jsonl、.srt、.vtt）",
         clear: "忘掉这段对话并重新开始",
         system: "显示或更改系统指令",
         model: "换一个模型继续",
@@ -237,6 +237,8 @@ pub(super) const SIMPLIFIED: Strings = Strings {
         speak: "说出回答，或不再说出",
         file: "下一条消息附上文本文件",
         image: "下一条消息附上图片",
+        mode: "切换通话与文字模式",
+        call: "挂断，或再次呼叫",
         mute: "麦克风静音",
         unmute: "取消静音",
         volume: "调节音量，0 到 100",
@@ -256,6 +258,7 @@ pub(super) const SIMPLIFIED: Strings = Strings {
         did_you_mean: |word, name| format!("没有 {word} 这个命令；是不是 {name}？"),
         needs_call: |name| format!("{name} 只能在通话中使用：文字聊天没有声音"),
         needs_screen: |name| format!("{name} 需要屏幕界面：请去掉 --plain"),
+        needs_modes: |name| format!("{name} 需要有麦克风和扬声器的通话界面"),
         takes_nothing: |name| format!("{name} 后面不能加内容"),
         needs_argument: |name, argument| format!("{name} 后面要加内容：{name} {argument}"),
         takes_one_of: |name, words| format!("{name} 后面只能是 {words}"),
@@ -280,6 +283,23 @@ pub(super) const SIMPLIFIED: Strings = Strings {
         model: |name| format!("，模型 {name}"),
         profile: |name| format!("（配置 {name}）"),
     },
+    modes: ModeStrings {
+        call: "通话",
+        text: "文字",
+        hang_up: "挂断",
+        no_call: "未通话",
+        not_connected: "未连接",
+        off: "未连接",
+        connecting: "连接中",
+        answering: "回答中",
+        open: "已连接",
+        news: "，有新内容",
+        other: |mode, state| format!("{mode}{state}"),
+        press_to_call: |key| format!("按 {key} 呼叫。"),
+        with_text: |cost| format!("连同文字 {cost}"),
+        no_call_note: |call, mode| format!("当前没有通话：按 {call} 呼叫，按 {mode} 切换到文字模式"),
+        clear_announced: |key| format!("再按一次 {key} 清空对话"),
+    },
 };
 
 /// Returns what an action does.
@@ -296,6 +316,10 @@ fn action(action: Action) -> &'static str {
         Action::VolumeUp => "助手声音大一点",
         Action::VolumeDown => "助手声音小一点",
         Action::Devices => "选择麦克风或扬声器",
+        Action::SwitchMode => "切换通话与文字模式",
+        Action::SwitchCall => "挂断，或再次呼叫",
+        Action::MuteCall => "将通话静音或取消静音",
+        Action::Clear => "清空对话（按两次）",
         Action::Send => "发送文字",
         Action::NewLine => "换行",
         Action::Complete => "补全名称",

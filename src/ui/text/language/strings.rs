@@ -145,11 +145,18 @@ strings! {
     /// The slash commands.
     CommandStrings {
         help, quit, stop, retry, edit, copy, find, save, clear, system, model, usage, voice, speak, file,
-        image, mute, unmute, volume, speed, turn, devices, input, output, slash, file_argument, text_argument,
+        image, mode, call, mute, unmute, volume, speed, turn, devices, input, output, slash, file_argument, text_argument,
         words_argument, name_argument, percent_argument, factor_argument,
     } {
-        unknown(&str), did_you_mean(&str, &str), needs_call(&str), needs_screen(&str), takes_nothing(&str),
+        unknown(&str), did_you_mean(&str, &str), needs_call(&str), needs_screen(&str), needs_modes(&str), takes_nothing(&str),
         needs_argument(&str, &str), takes_one_of(&str, &str), needs_percent(&str), needs_factor(&str),
+    }
+
+    /// The two modes of a call's screen.
+    ModeStrings {
+        call, text, hang_up, no_call, not_connected, off, connecting, answering, open, news,
+    } {
+        other(&str, &str), press_to_call(&str), with_text(&str), clear_announced(&str), no_call_note(&str, &str),
     }
 
     /// The start screen.
@@ -176,6 +183,7 @@ pub struct Strings {
     pub help: HelpStrings,
     pub commands: CommandStrings,
     pub start: StartStrings,
+    pub modes: ModeStrings,
 }
 
 #[cfg(test)]
@@ -196,6 +204,7 @@ impl Strings {
             self.help.texts(),
             self.commands.texts(),
             self.start.texts(),
+            self.modes.texts(),
         ]
         .concat()
     }

@@ -4,7 +4,7 @@ use crate::keys::action::Action;
 use crate::session::io::info::InfoMessage;
 use crate::ui::text::language::strings::{
     CommandStrings, ConversationStrings, DeviceStrings, EchoStrings, EndStrings, HeaderStrings, HelpStrings,
-    HintStrings, NoteStrings, PlainStrings, StartStrings, StateStrings, Strings, UsageStrings,
+    HintStrings, ModeStrings, NoteStrings, PlainStrings, StartStrings, StateStrings, Strings, UsageStrings,
 };
 
 /// The texts.
@@ -228,7 +228,7 @@ pub(super) const TRADITIONAL: Strings = Strings {
         edit: "把上一則訊息放回編輯",
         copy: "複製上一個回答、其 Markdown 或程式碼",
         find: "搜尋；再用一次往前找；也可用 / 字詞",
-        save: "儲存對話（.md、.txt、.jsonl）",
+        save: "儲存對話（.md、.txt、.jsonl、.srt、.vtt）",
         clear: "忘掉這段對話並重新開始",
         system: "顯示或更改系統指示",
         model: "換一個模型繼續",
@@ -237,6 +237,8 @@ pub(super) const TRADITIONAL: Strings = Strings {
         speak: "說出回答，或不再說出",
         file: "下一則訊息附上文字檔",
         image: "下一則訊息附上圖片",
+        mode: "切換通話與文字模式",
+        call: "掛斷，或再次撥打",
         mute: "麥克風靜音",
         unmute: "取消靜音",
         volume: "調整音量，0 到 100",
@@ -256,6 +258,7 @@ pub(super) const TRADITIONAL: Strings = Strings {
         did_you_mean: |word, name| format!("沒有 {word} 這個指令；是不是 {name}？"),
         needs_call: |name| format!("{name} 只能在通話中使用：文字聊天沒有聲音"),
         needs_screen: |name| format!("{name} 需要畫面：請拿掉 --plain"),
+        needs_modes: |name| format!("{name} 需要有麥克風和喇叭的通話畫面"),
         takes_nothing: |name| format!("{name} 後面不能加東西"),
         needs_argument: |name, argument| format!("{name} 後面要加內容：{name} {argument}"),
         takes_one_of: |name, words| format!("{name} 後面只能是 {words}"),
@@ -280,6 +283,23 @@ pub(super) const TRADITIONAL: Strings = Strings {
         model: |name| format!("，模型 {name}"),
         profile: |name| format!("（設定檔 {name}）"),
     },
+    modes: ModeStrings {
+        call: "通話",
+        text: "文字",
+        hang_up: "掛斷",
+        no_call: "未通話",
+        not_connected: "未連線",
+        off: "未連線",
+        connecting: "連線中",
+        answering: "回答中",
+        open: "已連線",
+        news: "，有新內容",
+        other: |mode, state| format!("{mode}{state}"),
+        press_to_call: |key| format!("按 {key} 撥打。"),
+        with_text: |cost| format!("連同文字 {cost}"),
+        no_call_note: |call, mode| format!("目前沒有通話：按 {call} 撥打，按 {mode} 切換到文字模式"),
+        clear_announced: |key| format!("再按一次 {key} 清除對話"),
+    },
 };
 
 /// Returns what an action does.
@@ -296,6 +316,10 @@ fn action(action: Action) -> &'static str {
         Action::VolumeUp => "助理大聲一點",
         Action::VolumeDown => "助理小聲一點",
         Action::Devices => "選擇麥克風或喇叭",
+        Action::SwitchMode => "切換通話與文字模式",
+        Action::SwitchCall => "掛斷，或再次撥打",
+        Action::MuteCall => "將通話靜音或取消靜音",
+        Action::Clear => "清除對話（按兩次）",
         Action::Send => "送出文字",
         Action::NewLine => "換行",
         Action::Complete => "補完名稱",

@@ -246,7 +246,7 @@ impl ConversationLayout {
         let blank = gap.min(range.end) - gap.min(range.start);
         let mut rows = vec![Line::default(); blank];
         let entry = &scene.model.entries[index];
-        let start = scene.model.ready_at.unwrap_or_default();
+        let start = scene.model.began_at.unwrap_or_default();
         let clock = wording::minutes(entry.at.saturating_sub(start));
         let (columns, frame) = (self.columns, self.frame);
         let words = &scene.model.strings().conversation;
@@ -284,7 +284,12 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
                 ReleaseEvents::Unsupported => (words.press_to_speak)(&talk).into(),
             }
         }
-        (ConnectionState::Live, true) if model.info.text_only => words.type_and_press_enter.into(),
+        (ConnectionState::Live, true) | (ConnectionState::Disconnected, _) if model.info.text_only => {
+            words.type_and_press_enter.into()
+        }
+        (ConnectionState::Disconnected, _) => {
+            (model.strings().modes.press_to_call)(&scene.editor.key_label(Action::SwitchCall)).into()
+        }
         (ConnectionState::Live, true) if model.info.captions => words.captions_appear.into(),
         (ConnectionState::Live, true) if model.info.demo => words.demo_speak_or_type.into(),
         (ConnectionState::Live, true) => words.speak_or_type.into(),

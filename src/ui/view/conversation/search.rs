@@ -90,7 +90,7 @@ mod tests {
         let (silence, theme) = (MeterLevel::SILENCE, Theme::colored());
         let live = LiveStatus { now: Duration::ZERO, input: silence, output: silence, wave: Wave::default() };
         let mut drawn = Default::default();
-        let scene = ScreenState { model, editor, live, theme: &theme };
+        let scene = ScreenState { model, editor, live, theme: &theme, other: None };
         terminal.draw(|frame| drawn = view::draw(frame, &scene, layout)).unwrap();
         editor.apply(&drawn);
         terminal.backend().to_string()

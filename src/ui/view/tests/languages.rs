@@ -147,7 +147,7 @@ fn no_label_is_cut_at_80_columns_in_any_language() {
             let theme = Theme::colored();
             let live =
                 LiveStatus { now: NOW, input: LEVEL, output: MeterLevel::SILENCE, wave: Wave::default() };
-            let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
+            let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
             if !editor.help && editor.picker.is_none() {
                 for (key, word) in hints(&scene) {
                     let hint = format!(" {key} {word} ");

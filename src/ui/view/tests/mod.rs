@@ -3,6 +3,7 @@
 mod captions;
 mod header_row;
 mod languages;
+mod modes;
 mod promises;
 mod screens;
 mod turns;
@@ -105,7 +106,7 @@ fn next_screen(
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     let theme = Theme::colored();
     let live = LiveStatus { now: NOW, input: LEVEL, output: MeterLevel::SILENCE, wave: Wave::default() };
-    let scene = ScreenState { model, editor, live, theme: &theme };
+    let scene = ScreenState { model, editor, live, theme: &theme, other: None };
     let mut drawn = DrawResult::default();
     terminal.draw(|frame| drawn = draw(frame, &scene, layout)).unwrap();
     (terminal, drawn)

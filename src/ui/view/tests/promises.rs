@@ -67,7 +67,7 @@ fn without_colour_nothing_is_coloured() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let (model, editor, theme) = (odd(), Editor::default(), Theme::plain());
     let live = LiveStatus { now: NOW, input: LEVEL, output: LEVEL, wave: Wave::default() };
-    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
+    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
     terminal
         .draw(|frame| {
             draw(frame, &scene, &mut ConversationLayout::default());
@@ -309,7 +309,7 @@ fn a_locale_without_utf_8_is_drawn_in_ascii() {
         let theme = Theme { charset: Charset::Ascii, ..Theme::colored() };
         let live = LiveStatus { now: NOW, input: LEVEL, output: MeterLevel::SILENCE, wave: Wave::default() };
         let model = interrupted();
-        let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
+        let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme, other: None };
         terminal
             .draw(|frame| {
                 draw(frame, &scene, &mut ConversationLayout::default());

@@ -1,4 +1,6 @@
-//! `rtvoice serve`: the embedded endpoint for other programs on this machine.
+//! `rtvoice serve`: the embedded endpoint for other programs on this machine, or the relay.
+
+mod relay;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,8 +17,8 @@ use crate::cli::Serve;
 use crate::config::built_in::{SERVE, SERVE_PORT};
 use crate::error::{Error, Kind};
 use crate::server::demo::faults::Faults;
-use crate::server::demo::http::origin::OriginError;
 use crate::server::demo::{self, EndpointOptions};
+use crate::server::http::origin::OriginError;
 use crate::session::io::{EndReason, UserCommand};
 
 /// Serves until a signal arrives; returns the exit code.
@@ -25,14 +27,18 @@ use crate::session::io::{EndReason, UserCommand};
 ///
 /// If the port is taken, a fault, host or origin is invalid, or a script is invalid or not followed.
 pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
+    if args.relay.relay {
+        return relay::run(&args, signals).await;
+    }
+    if args.endpoint.is_given() {
+        let error = Error::say(Kind::Usage, "the built-in endpoint dials no other");
+        return Err(error.hint("add --relay to relay calls to the endpoint"));
+    }
     let faults = faults(&args)?;
     let allow_origins = parse_each("--allow-origin", &args.allow_origin)?;
     let allow_hosts = parse_each("--allow-host", &args.allow_host)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
-    let listener = listener.map_err(|error| {
-        Error::new(Kind::Network, error).hint("another program may use the port; choose another with --port")
-    })?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port.unwrap_or(SERVE_PORT)));
+    let listener = bind(address).await?;
     let address = listener.local_addr().map_err(|error| Error::new(Kind::Internal, error))?;
     // A closed standard output does not stop the server.
     let mut stdout = stdout();
@@ -48,6 +54,13 @@ pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
             Some(_) | None => Ok(0),
         },
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
+    listener.map_err(|error| {
+        Error::new(Kind::Network, error).hint("another program may use the port; choose another with --port")
+    })
 }
 
 /// Serves, or plays a script of another endpoint. Release builds can do neither that nor misbehave.

@@ -1,25 +1,35 @@
-//! Server side of a WebSocket in one task, with a bounded send queue.
+//! A WebSocket in one task, with a bounded send queue; either side of it.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::{Sink, Stream};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::coop::has_budget_remaining;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::error::Error as SocketError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 
-/// Maximum message size. An append of 15 MiB is 20 MiB of base64; larger messages up to this size are
-/// rejected by an error event, beyond it the connection is closed with 1009.
-const MAX_MESSAGE_BYTES: usize = 32 << 20;
+use crate::net::ws::ignore_write_errors::IgnoreWriteErrors;
 
-/// Maximum size of the send queue. The largest message is a retrieved item with ten minutes of audio, 38 MB;
-/// an answer of five minutes sent at once is 19 MB.
-const MAX_UNREAD_BYTES: usize = 48 << 20;
+/// Side and sizes of a WebSocket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOptions {
+    /// Whether the peer is a client or a server.
+    pub(crate) role: Role,
+    /// Maximum message size; a larger one closes the connection with 1009.
+    pub(crate) message_bytes: usize,
+    /// Maximum size of the send queue.
+    pub(crate) unread_bytes: usize,
+    /// Size of the read buffer.
+    pub(crate) buffer_bytes: usize,
+}
 
 /// Bytes after which the stream is flushed between messages.
 const WRITE_STEP_BYTES: usize = 64 << 10;
@@ -43,13 +53,14 @@ pub(crate) enum Received {
     Binary,
     /// A violation of the transport: close the connection with this code and reason.
     Violation(u16, &'static str),
-    /// The end of the connection.
-    Closed,
+    /// The end of the connection, with the close code and reason if the peer sent them.
+    Closed(Option<(u16, String)>),
 }
 
 /// A WebSocket that writes its queue while being read.
 pub(crate) struct Socket<S> {
-    inner: WebSocketStream<S>,
+    inner: WebSocketStream<IgnoreWriteErrors<S>>,
+    unread_limit: usize,
     queue: VecDeque<Message>,
     /// Text in `queue` and in the message being written.
     unread_bytes: usize,
@@ -60,18 +71,31 @@ pub(crate) struct Socket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// Wraps a stream after the upgrade; `tail` contains the bytes after the request.
-    pub(crate) async fn new(stream: S, tail: Vec<u8>) -> Self {
+    /// Wraps a stream after the upgrade; `tail` contains the bytes after the request or response.
+    pub(crate) async fn new(stream: S, tail: Vec<u8>, options: SocketOptions) -> Self {
         let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
-        let inner = WebSocketStream::from_partially_read(stream, tail, Role::Server, Some(config)).await;
-        Self { inner, queue: VecDeque::new(), unread_bytes: 0, writing_bytes: 0, pong_bytes: 0 }
+            .read_buffer_size(options.buffer_bytes)
+            .max_message_size(Some(options.message_bytes))
+            .max_frame_size(Some(options.message_bytes));
+        let stream = IgnoreWriteErrors::new(stream);
+        let inner = WebSocketStream::from_partially_read(stream, tail, options.role, Some(config)).await;
+        let unread_limit = options.unread_bytes;
+        Self { inner, unread_limit, queue: VecDeque::new(), unread_bytes: 0, writing_bytes: 0, pong_bytes: 0 }
+    }
+
+    /// Returns the number of bytes waiting for the stream.
+    pub(crate) fn backlog(&self) -> usize {
+        self.unread_bytes
+    }
+
+    /// Returns whether bytes were received since the last call: messages, pongs or parts of either.
+    pub(crate) fn take_received(&mut self) -> bool {
+        self.inner.get_mut().take_received()
     }
 
     /// Queues a text message; fails if the queue is full.
-    pub(crate) fn queue(&mut self, text: String) -> Result<(), SendQueueFull> {
-        self.push(Message::text(text))
+    pub(crate) fn queue(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), SendQueueFull> {
+        self.push(Message::Text(text.into()))
     }
 
     /// Queues a ping.
@@ -81,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     fn push(&mut self, message: Message) -> Result<(), SendQueueFull> {
         let bytes = cost(&message);
-        if self.unread_bytes + bytes > MAX_UNREAD_BYTES {
+        if self.unread_bytes + bytes > self.unread_limit {
             return Err(SendQueueFull);
         }
         self.unread_bytes += bytes;
@@ -114,22 +138,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let _ = poll_fn(|context| self.poll_write(context)).await;
     }
 
-    /// Reads to the end of the connection and discards messages.
-    pub(crate) async fn read_to_end(&mut self) {
+    /// Closes the connection after everything queued; each of both steps may take as long as the limit.
+    pub(crate) async fn close(mut self, code: u16, reason: &str, limit: Duration) {
+        self.queue_close(code, reason);
+        // Write everything before reading: messages of a peer that does not read would accumulate again.
+        if timeout(limit, self.flush()).await.is_ok() {
+            let _ = timeout(limit, self.await_close()).await;
+        }
+    }
+
+    /// Waits for the peer's close frame and the end of the stream: closing a socket with unread bytes resets
+    /// it, and the peer may lose the close frame.
+    async fn await_close(mut self) {
         while let Received::Text(_) | Received::Binary = self.next().await {}
+        let mut stream = self.into_stream();
+        let _ = stream.shutdown().await;
+        let mut unread = vec![0; 16 << 10];
+        while let Ok(1..) = stream.read(&mut unread).await {}
     }
 
     /// Returns the stream.
     pub(crate) fn into_stream(self) -> S {
-        self.inner.into_inner()
+        self.inner.into_inner().into_inner()
     }
 
     fn poll_received(&mut self, context: &mut Context<'_>) -> Poll<Received> {
-        if let Poll::Ready(Err(_)) = self.poll_write(context) {
-            return Poll::Ready(Received::Closed);
-        }
+        // A failure is found after reading, since the peer may have explained it.
+        let _ = self.poll_write(context);
+        self.poll_read(context)
+    }
+
+    /// Ready with the next event. Does not write the queue.
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
             let message = match Pin::new(&mut self.inner).poll_next(context) {
+                // Without budget, reading only paused for other tasks, and this one is woken again.
+                Poll::Pending if self.inner.get_ref().failure().is_some() && has_budget_remaining() => {
+                    return Poll::Ready(Received::Closed(None));
+                }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(message) => message,
             };
@@ -146,13 +192,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Err(SocketError::Capacity(_))) => Received::Violation(1009, "message too big"),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Closed,
+                Some(Err(SocketError::Utf8(_))) => Received::Violation(1007, "text is not UTF-8"),
+                Some(Ok(Message::Close(frame))) => {
+                    Received::Closed(frame.map(|frame| (frame.code.into(), frame.reason.as_str().to_owned())))
+                }
+                Some(Err(_)) | None => Received::Closed(None),
             });
         }
     }
 
     /// Ready when everything is with the stream, pongs included.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         while !self.queue.is_empty() {
             // Without this, a client that reads constantly but never catches up would seem to read nothing.
             if self.writing_bytes >= WRITE_STEP_BYTES {
@@ -189,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SendQueueFull;
 
-/// Returns a message's share of [`MAX_UNREAD_BYTES`]. A close frame is free, since it is the last one.
+/// Returns a message's share of the send queue's limit. A close frame is free, since it is the last one.
 fn cost(message: &Message) -> usize {
     if message.is_close() { 0 } else { message.len() + MESSAGE_OVERHEAD_BYTES }
 }
@@ -197,16 +247,25 @@ fn cost(message: &Message) -> usize {
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt, SinkExt, StreamExt};
-    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{DuplexStream, duplex};
 
     use super::*;
+
+    const MAX_MESSAGE_BYTES: usize = 32 << 20;
+    const MAX_UNREAD_BYTES: usize = 48 << 20;
+    const OPTIONS: SocketOptions = SocketOptions {
+        role: Role::Server,
+        message_bytes: MAX_MESSAGE_BYTES,
+        unread_bytes: MAX_UNREAD_BYTES,
+        buffer_bytes: 16 << 10,
+    };
 
     type ClientStream = WebSocketStream<DuplexStream>;
 
     async fn pair(pipe_bytes: usize) -> (Socket<DuplexStream>, ClientStream) {
         let (near, far) = duplex(pipe_bytes);
         let client = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
-        (Socket::new(far, Vec::new()).await, client)
+        (Socket::new(far, Vec::new(), OPTIONS).await, client)
     }
 
     /// An empty masked ping.
@@ -215,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn a_ping_flood_without_reading_ends_the_connection() {
         let (near, far) = duplex(4096);
-        let mut socket = Socket::new(far, Vec::new()).await;
+        let mut socket = Socket::new(far, Vec::new(), OPTIONS).await;
         let (_unread, mut writing) = tokio::io::split(near);
         let flood = async {
             let mut pings = 0_usize;
@@ -265,7 +324,7 @@ mod tests {
             assert_eq!(socket.next().now_or_never(), None);
         }
         assert_eq!(queued, 47, "48 MiB, less the overhead of the messages");
-        let mut small = Socket::new(duplex(64).0, Vec::new()).await;
+        let mut small = Socket::new(duplex(64).0, Vec::new(), OPTIONS).await;
         let count = std::iter::from_fn(|| small.queue(String::new()).ok()).count();
         assert_eq!(count, MAX_UNREAD_BYTES / MESSAGE_OVERHEAD_BYTES);
     }

@@ -15,7 +15,7 @@ pub const SERVE_PORT: u16 = 8642;
 /// Profile of a URL whose host no other profile lists.
 pub const FALLBACK: &str = "local";
 
-const TEXT: &str = include_str!("built_in.toml");
+const TEXT: &str = include_str!("profiles.toml");
 
 /// Returns the built-in profiles.
 ///

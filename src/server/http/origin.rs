@@ -67,6 +67,13 @@ impl FromStr for Host {
     }
 }
 
+impl Host {
+    fn is_address(&self) -> bool {
+        let name = self.name.trim_start_matches('[').trim_end_matches(']');
+        name.parse::<IpAddr>().is_ok()
+    }
+}
+
 /// Parses a port; unlike the integer parser it accepts no sign.
 fn digits(text: &str) -> Option<u16> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
@@ -112,6 +119,8 @@ fn default_port(scheme: &str) -> Option<u16> {
 #[derive(Clone, Debug)]
 pub struct AllowList {
     hosts: Vec<Host>,
+    /// Whether any address is a name of the listener. DNS rebinding uses host names only.
+    has_all_addresses: bool,
     origins: Vec<Origin>,
 }
 
@@ -163,7 +172,11 @@ impl AllowList {
             });
         }
         let own = names.into_iter().map(|name| Host { name, port: None });
-        Self { hosts: own.chain(hosts.iter().cloned()).collect(), origins: origins.to_vec() }
+        Self {
+            hosts: own.chain(hosts.iter().cloned()).collect(),
+            has_all_addresses: address.ip().is_unspecified(),
+            origins: origins.to_vec(),
+        }
     }
 
     /// Checks `Host` first, then `Origin`: a page of the allowed host, or of a listed origin.
@@ -179,9 +192,10 @@ impl AllowList {
         if let Some(authority) = uri.authority() {
             self.allowed_host(authority.as_str())?;
         }
-        let page = Origin::new("http", host);
-        let allowed =
-            |value: &str| value.parse().is_ok_and(|origin| origin == page || self.origins.contains(&origin));
+        // Behind a TLS proxy the same host has pages of the other scheme.
+        let pages = ["http", "https"].map(|scheme| Origin::new(scheme, host.clone()));
+        let is_allowed = |origin| pages.contains(&origin) || self.origins.contains(&origin);
+        let allowed = |value: &str| value.parse().is_ok_and(is_allowed);
         let mut origins = headers.get_all(header::ORIGIN).iter();
         match (origins.next(), origins.next()) {
             (None, _) => Ok(()),
@@ -195,7 +209,8 @@ impl AllowList {
         let port = host.port.or(default_port("http"));
         let matches_host =
             |allowed: &Host| allowed.name == host.name && (allowed.port.is_none() || allowed.port == port);
-        if self.hosts.iter().any(matches_host) { Ok(host) } else { Err(UNKNOWN_HOST) }
+        let is_own_address = self.has_all_addresses && host.is_address();
+        if is_own_address || self.hosts.iter().any(matches_host) { Ok(host) } else { Err(UNKNOWN_HOST) }
     }
 }
 
@@ -330,6 +345,17 @@ mod tests {
         let list = AllowList::new("192.0.2.7:8642".parse().unwrap(), &[], &[]);
         assert_eq!(check(&list, &[("host", "192.0.2.7:8642")]), Ok(()));
         assert_eq!(check(&list, &[("host", "localhost:8642")]), Err(421));
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_accepts_every_address_and_no_foreign_name() {
+        let list = AllowList::new("0.0.0.0:8000".parse().unwrap(), &[], &[]);
+        for host in ["192.0.2.7:8000", "[2001:db8::1]:8000", "localhost:8000"] {
+            assert_eq!(check(&list, &[("host", host)]), Ok(()), "{host}");
+        }
+        for host in ["evil.example:8000", "192.0.2.7.evil.example", "1234"] {
+            assert_eq!(check(&list, &[("host", host)]), Err(421), "{host}");
+        }
     }
 
     #[test]
