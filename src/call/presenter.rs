@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::audio::Audio;
 use crate::call::captions::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
+use crate::call::driver::level_meters::LevelMeters;
 use crate::call::kept::continuing;
 use crate::call::local::question_file::{self, QuestionFile};
 use crate::call::local::text_editor;
@@ -19,7 +19,6 @@ use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, co
 use crate::captions::chinese::ChineseScript;
 use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
-use crate::dsp::level::{LevelMeter, LevelReading};
 use crate::error::{Error, Kind};
 use crate::session::io::message::PastTurn;
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
@@ -60,32 +59,6 @@ impl PresentationMode {
             (false, false) => Self::Plain,
         }
     }
-}
-
-/// Levels for the screen, silent while no audio is open.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LevelMeters {
-    input: watch::Sender<Option<Arc<LevelMeter>>>,
-    output: watch::Sender<Option<Arc<LevelMeter>>>,
-}
-
-impl LevelMeters {
-    /// Shows the meters of the audio streams.
-    pub(crate) fn connect(&self, audio: &Audio) {
-        self.input.send_replace(Some(Arc::clone(&audio.input_meter)));
-        self.output.send_replace(Some(Arc::clone(&audio.output_meter)));
-    }
-
-    /// Shows silence.
-    pub(crate) fn disconnect(&self) {
-        self.input.send_replace(None);
-        self.output.send_replace(None);
-    }
-}
-
-fn level(meter: &watch::Sender<Option<Arc<LevelMeter>>>) -> Box<dyn Fn() -> LevelReading + Send> {
-    let meter = meter.subscribe();
-    Box::new(move || meter.borrow().as_ref().map_or(LevelReading::SILENCE, |meter| meter.reading()))
 }
 
 /// Presentation of a running session.
@@ -241,8 +214,8 @@ impl Presenter {
                 let screen = Screen::start(ScreenSetup {
                     pane: ScreenPane { model: watched, commands },
                     other: text,
-                    input_level: level(&levels.input),
-                    output_level: level(&levels.output),
+                    input_level: levels.input(),
+                    output_level: levels.output(),
                     clock: Box::new(move || {
                         let now = clock.now();
                         test_hooks::maybe_panic("ui", now);

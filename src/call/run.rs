@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use crate::audio::Audio;
 use crate::audio::api::StreamCounters;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
-use crate::call::audio_start::{audio_error, start_audio};
 use crate::call::captions::caption_output::CaptionOutput;
 use crate::call::captions::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::captions::progress::FileProgress;
@@ -17,13 +16,15 @@ use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
+use crate::call::driver::audio_start::{audio_error, start_audio};
+use crate::call::driver::level_meters::LevelMeters;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::question_file::QuestionFile;
 use crate::call::memory::CallMemory;
-use crate::call::other_session::SessionLink;
+use crate::call::modes::session_link::SessionLink;
 use crate::call::presenter::{
-    CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
+    CaptionedFile, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;

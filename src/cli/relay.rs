@@ -58,9 +58,9 @@ pub struct RelayArgs {
     #[arg(long, value_name = "SECONDS", requires = "relay")]
     pub drain: Option<u32>,
     /// Certificate chain (PEM), to serve TLS [env: RELAY_CERT]
-    #[arg(long, value_name = "FILE", requires_all = ["relay", "key"])]
+    #[arg(long, value_name = "FILE", requires = "relay")]
     pub cert: Option<PathBuf>,
     /// Private key of the certificate (PEM) [env: RELAY_KEY]
-    #[arg(long, value_name = "FILE", requires_all = ["relay", "cert"])]
+    #[arg(long, value_name = "FILE", requires = "relay")]
     pub key: Option<PathBuf>,
 }

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::audio::Audio;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
-use crate::call::audio_start::open_audio;
 use crate::call::clock::Clock;
+use crate::call::driver::audio_start::open_audio;
 use crate::call::presenter::{PresentationMode, screen_error};
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;

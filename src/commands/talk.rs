@@ -54,7 +54,7 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let (display, position, file, memory) = (&display, RunPosition::First, None, settings.remember());
     let mut notes = settings.notes(&target.name);
     notes.extend(keeping.note);
-    let text = has_modes.then(|| plan::beside_call(&settings, &target)).transpose()?;
+    let text = has_modes.then(|| plan::next_to_call(&settings, &target)).transpose()?;
     let call = Call {
         plan,
         target,

@@ -65,7 +65,7 @@ pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Result<P
 /// # Errors
 ///
 /// When a rate does not fit its format.
-pub(crate) fn beside_call(call: &ResolvedSettings, target: &Target) -> Result<Plan, Error> {
+pub(crate) fn next_to_call(call: &ResolvedSettings, target: &Target) -> Result<Plan, Error> {
     let plan = limited(chat(call, None)?, target, call);
     let limits = CallLimits { idle: None, ..plan.limits };
     let connecting = ConnectionPolicy::OnDemand { idle: minutes(call, Setting::TextIdle) };

@@ -9,14 +9,15 @@ use tokio::sync::mpsc;
 
 use crate::audio::api::StreamCounters;
 use crate::audio::options::AudioOptions;
-use crate::call::audio_start::start_audio;
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
 use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
+use crate::call::driver::audio_start::start_audio;
+use crate::call::driver::level_meters::LevelMeters;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::memory::CallMemory;
-use crate::call::presenter::{LevelMeters, Presenter, start_console};
+use crate::call::presenter::{Presenter, start_console};
 use crate::call::setup::target::Target;
 use crate::commands::exit_code;
 use crate::error::{Error, Kind};

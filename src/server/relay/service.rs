@@ -109,7 +109,7 @@ impl Drop for CallSlot {
 }
 
 /// A call whose client gets the upgrade.
-struct StartedCall {
+struct UpgradingCall {
     call: AdmittedCall,
     opened: OpenedUpstream,
     line: CallLine,
@@ -197,7 +197,7 @@ impl Relay {
             return Ok(self.refuse(&line, &draining(), None));
         }
         let response = switching(&accept, call.subprotocol, &id);
-        tokio::task::spawn_local(self.run_call(upgrade, StartedCall { call, opened, line, _slot: slot }));
+        tokio::task::spawn_local(self.run_call(upgrade, UpgradingCall { call, opened, line, _slot: slot }));
         Ok(response)
     }
 
@@ -304,8 +304,8 @@ impl Relay {
         response
     }
 
-    async fn run_call(self: Rc<Self>, upgrade: OnUpgrade, started: StartedCall) {
-        let StartedCall { call, opened, line, _slot } = started;
+    async fn run_call(self: Rc<Self>, upgrade: OnUpgrade, started: UpgradingCall) {
+        let UpgradingCall { call, opened, line, _slot } = started;
         let Ok(upgraded) = upgrade.await else { return };
         let client = SocketOptions {
             role: Role::Server,

@@ -127,6 +127,7 @@ mod tests {
     fn the_help_lists_exactly_the_keys_that_act() {
         for mut model in all_models() {
             model.info.volume = Some(crate::audio::api::Volume::FULL);
+            model.info.has_modes = true;
             let (editor, context) = (Editor::default(), model.key_context());
             let shown: Vec<String> = rows(&model, &editor).into_iter().map(|row| row.keys).collect();
             for spec in &ACTIONS {

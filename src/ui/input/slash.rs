@@ -139,7 +139,6 @@ enum CommandPlace {
     Anywhere,
     Call,
     Screen,
-    /// A screen with a call and a conversation in writing.
     Modes,
 }
 

@@ -8,7 +8,7 @@ use crate::ui::input::recall::QuestionHistory;
 use crate::ui::model::Model;
 use crate::ui::terminal::ScreenPane;
 use crate::ui::view::conversation::ConversationLayout;
-use crate::ui::view::other_mode::{OtherMode, Progress};
+use crate::ui::view::other_mode::{OtherMode, ReadPosition};
 
 /// A session with what belongs to it on the screen.
 pub(super) struct HiddenPane {
@@ -18,7 +18,7 @@ pub(super) struct HiddenPane {
     pub(super) conversation: ConversationLayout,
     pub(super) waiting: VecDeque<UserCommand>,
     /// How far the conversation was when it was last shown.
-    seen: Progress,
+    seen: ReadPosition,
 }
 
 impl HiddenPane {
@@ -26,7 +26,7 @@ impl HiddenPane {
         let model = pane.model.borrow().clone();
         Self {
             pane,
-            seen: Progress::of(&model),
+            seen: ReadPosition::of(&model),
             editor: Editor { history: history.clone(), language: model.info.language, ..Editor::default() },
             model,
             conversation: ConversationLayout::default(),
@@ -46,10 +46,10 @@ impl HiddenPane {
 
     /// Notes that the session is no longer shown.
     pub(super) fn hide(&mut self) {
-        self.seen = Progress::of(&self.model);
+        self.seen = ReadPosition::of(&self.model);
     }
 
     pub(super) fn status(&self) -> OtherMode {
-        OtherMode::new(&self.model, Progress::of(&self.model) != self.seen)
+        OtherMode::new(&self.model, ReadPosition::of(&self.model) != self.seen)
     }
 }

@@ -33,13 +33,13 @@ impl OtherMode {
 
 /// How far a conversation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct ReadPosition {
     entries: u64,
     /// Length of the last entry, which may grow.
     last: usize,
 }
 
-impl Progress {
+impl ReadPosition {
     /// Returns the progress of a conversation.
     pub fn of(model: &Model) -> Self {
         let last = model.entries.last().map_or(0, |entry| entry.text.len());

@@ -52,7 +52,7 @@ fn hanging_up_closes_connection_and_microphone_and_calling_again_continues_the_c
     call.configured();
     let story = call.story();
     assert!(story.contains(&"send item".to_owned()), "the conversation is replayed: {story:?}");
-    assert!(!story.contains(&"send response.create".to_owned()), "nobody asked: {story:?}");
+    assert!(!story.contains(&"send response.create".to_owned()), "without a request: {story:?}");
     call.user(UserCommand::HangUp(EndReason::User));
     call.put(Input::Closed(CloseCause::Ours));
     assert_eq!(call.ended(), Some(&EndReason::User));

@@ -19,7 +19,7 @@ pub(super) fn switch_call(model: &Model, editor: &mut Editor) -> Option<UserComm
 
 /// Mutes or unmutes the call next to a conversation in writing.
 pub(super) fn mute_call(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    has_modes(Action::MuteCall, model, editor).then(|| UserCommand::SetMuted(!model.muted))
+    has_modes(Action::MuteCall, model, editor).then_some(UserCommand::SetMuted(!model.muted))
 }
 
 /// Clears the conversation; the first press only announces it.

@@ -238,7 +238,7 @@ pub(super) const ENGLISH: Strings = Strings {
         edit: "take the last message back into the editor",
         copy: "copy the last answer, its Markdown or code",
         find: "search; again for older; also / WORDS",
-        save: "save the conversation (.md, .txt, .jsonl, .srt, .vtt)",
+        save: "save as .md, .txt, .jsonl, .srt or .vtt",
         clear: "forget the conversation and start a new one",
         system: "show or change the system instructions",
         model: "continue with another model",

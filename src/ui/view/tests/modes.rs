@@ -1,7 +1,7 @@
 //! Both modes of a call's screen: the header says how the other one is.
 
 use super::*;
-use crate::ui::view::other_mode::{OtherMode, Progress};
+use crate::ui::view::other_mode::{OtherMode, ReadPosition};
 
 /// Returns a model of either mode, connected or not.
 fn mode(text_only: bool, connection: ConnectionState) -> Model {
@@ -76,7 +76,7 @@ fn the_help_has_the_keys_of_the_modes_and_fits() {
     let shown = mode(false, ConnectionState::Live);
     let editor = Editor { help: true, ..Editor::default() };
     let drawn = text((80, 24), &shown, &editor);
-    for key in ["F6; F7", "F8, F8", "F2 "] {
+    for key in ["F6, Ctrl-G", "F7, Ctrl-S", "F8 "] {
         assert!(drawn.contains(key), "{key} is not in:\n{drawn}");
     }
 }
@@ -84,13 +84,13 @@ fn the_help_has_the_keys_of_the_modes_and_fits() {
 #[test]
 fn an_answer_that_grows_is_news() {
     let mut model = mode(true, ConnectionState::Live);
-    let seen = Progress::of(&model);
+    let seen = ReadPosition::of(&model);
     assistant(&mut model, "a1", "Hello.");
-    let begun = Progress::of(&model);
+    let begun = ReadPosition::of(&model);
     assert_ne!(begun, seen);
     assistant(&mut model, "a1", "Hello. How are you?");
-    assert_ne!(Progress::of(&model), begun);
+    assert_ne!(ReadPosition::of(&model), begun);
     model.apply(NOW, &Notice::Turn(TurnState::Listening));
     assistant(&mut model, "a1", "Hello.");
-    assert_eq!(Progress::of(&model), begun);
+    assert_eq!(ReadPosition::of(&model), begun);
 }

@@ -207,6 +207,7 @@ fn the_help_lists_the_keys() {
     "│   Ctrl-T, Space                   mute or unmute the microphone              │"
     "│   Esc                             stop the answer                            │"
     "│   F2                              choose the microphone or speaker           │"
+    "│   F8                              clear the conversation, pressed twice      │"
     "│ Conversation                                                                 │"
     "│   Enter                           send the text                              │"
     "│   Alt-Enter, Shift-Enter, Ctrl-J  start a new line                           │"
@@ -220,8 +221,7 @@ fn the_help_lists_the_keys() {
     "│   Ctrl-R                          search sent texts                          │"
     "│   Ctrl-O                          edit the text in $VISUAL or $EDITOR        │"
     "│   Ctrl-A                          go to the start of the line                │"
-    "│   Ctrl-E                          go to the end of the line                  │"
-    "╰────────────────────────────────────────────────────────────────── ↓ 19 more ─╯"
+    "╰────────────────────────────────────────────────────────────────── ↓ 20 more ─╯"
     " type to filter   Enter run   Esc close   ↑↓ move                               "
     "#);
     assert_snapshot!(text((40, 10), &odd(), &editor), @r#"
@@ -232,8 +232,8 @@ fn the_help_lists_the_keys() {
     "  Ctrl-T     mute or unmute the microph…"
     "  Esc        stop the answer            "
     "  F2         choose the microphone or s…"
+    "  F8         clear the conversation, pr…"
     "Conversation                            "
-    "  Enter      send the text              "
     " type to filter   Enter run   Esc close…"
     "#);
 }

@@ -1,7 +1,10 @@
 //! Call driver: waits for one event, passes it to the session, performs the outputs.
 
+pub(crate) mod audio_start;
+pub(crate) mod level_meters;
+mod reopening;
+
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,17 +14,18 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::audio::Audio;
-use crate::audio::api::{AudioEvent, DeviceRequest, Direction, Duck, Mute, StreamCounters};
-use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
-use crate::call::audio_start::{audio_error, start_audio};
+use crate::audio::api::{AudioEvent, DeviceRequest, Duck, StreamCounters};
+use crate::audio::options::AudioOptions;
 use crate::call::captions::file_feed::FileFeed;
 use crate::call::clock::Clock;
 use crate::call::connections::wire::Wire;
+use crate::call::driver::audio_start::{audio_error, start_audio};
+use crate::call::driver::level_meters::LevelMeters;
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::requests::{self, LocalResult};
 use crate::call::memory::CallMemory;
-use crate::call::other_session::SessionLink;
-use crate::call::presenter::{LevelMeters, Presenter};
+use crate::call::modes::session_link::SessionLink;
+use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
@@ -192,20 +196,10 @@ impl CallDriver {
             (Output::SetMuted(muted), audio) => {
                 self.muted = muted;
                 if let Some(audio) = audio {
-                    audio.control.set_mute(mute(muted));
+                    audio.control.set_mute(reopening::mute(muted));
                 }
             }
-            (Output::SetVolume(volume), audio) => {
-                if let Some(audio) = audio {
-                    audio.control.set_volume(volume);
-                }
-                if let Some(options) = &mut self.to_open {
-                    options.volume = volume;
-                }
-                if let Some(message) = self.memory.volume(volume.percent()) {
-                    self.show(now, &Notice::Error { code: None, message })?;
-                }
-            }
+            (Output::SetVolume(volume), _) => self.set_volume(now, volume)?,
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
             (Output::UseDevice(direction, id), Some(audio)) => {
                 let request = id.map_or(DeviceRequest::Default, DeviceRequest::Named);
@@ -313,47 +307,6 @@ impl CallDriver {
         }
     }
 
-    /// Uses audio that was opened later.
-    fn audio_started(&mut self, started: Result<Option<Audio>, Error>) -> Result<Option<Input>, Error> {
-        self.starting = None;
-        match started {
-            Ok(audio) => {
-                if let Some(audio) = &audio {
-                    audio.control.set_mute(mute(self.muted));
-                    self.levels.connect(audio);
-                    if self.session.is_live() {
-                        audio.control.begin_recording();
-                    }
-                }
-                self.audio = audio;
-                Ok(None)
-            }
-            Err(error) => {
-                let message = format!("{:#}", error.source);
-                self.show(self.clock.now(), &Notice::Error { code: None, message })?;
-                Ok(Some(Input::NoAudio))
-            }
-        }
-    }
-
-    /// Returns the options of audio that is opened now. Each call has a recording of its own.
-    fn next_audio_options(&mut self) -> Option<AudioOptions> {
-        self.openings += 1;
-        let mut options = self.to_open.clone()?;
-        options.record = options.record.map(|path| numbered(&path, self.openings));
-        Some(options)
-    }
-
-    /// Closes the devices after a call, or gives them up while they are being opened.
-    fn close_audio(&mut self, now: Duration) -> Result<(), Error> {
-        self.starting = None;
-        self.levels.disconnect();
-        match self.audio.take().map(Audio::close) {
-            Some(Err(message)) => self.show(now, &Notice::Error { code: None, message }),
-            Some(Ok(())) | None => Ok(()),
-        }
-    }
-
     fn audio_input(&mut self, audio_message: AudioMessage) -> Option<Input> {
         match audio_message {
             AudioMessage::Frame(frame) => Some(Input::Mic(frame)),
@@ -379,16 +332,6 @@ impl CallDriver {
             return failure.map(|failure| Input::Audio(AudioEvent::Lost(failure)));
         }
         Some(Input::Audio(event))
-    }
-
-    /// Uses this device in the next call too.
-    fn use_device_again(&mut self, direction: Direction, id: Option<&str>) {
-        let request = id.map_or(DeviceRequest::Default, |id| DeviceRequest::Named(id.to_owned()));
-        match (&mut self.to_open, direction) {
-            (Some(options), Direction::Input) => options.input = AudioSource::Device(request),
-            (Some(options), Direction::Output) => options.output = AudioSink::Device(request),
-            (None, _) => {}
-        }
     }
 
     /// Stops audio and completes the output file; a call ended on purpose does not wait for playback.
@@ -433,24 +376,6 @@ async fn next_other(other: &mut Option<SessionLink>) -> OtherSession {
         Some(other) => other.changed().await,
         None => std::future::pending().await,
     }
-}
-
-fn mute(muted: bool) -> Mute {
-    if muted { Mute::Muted } else { Mute::Live }
-}
-
-/// Returns a path with a number after its stem; the first has none.
-fn numbered(path: &Path, number: u32) -> PathBuf {
-    if number < 2 {
-        return path.to_owned();
-    }
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!("-{number}"));
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    path.with_file_name(name)
 }
 
 async fn next_line(piped: &mut Option<mpsc::Receiver<UserCommand>>) -> Option<UserCommand> {

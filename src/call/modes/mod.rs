@@ -1,5 +1,7 @@
 //! Voice and text in one program: two sessions, each with its own connection, on one screen.
 
+pub(crate) mod session_link;
+
 use std::convert::Infallible;
 use std::pin::pin;
 
@@ -9,10 +11,11 @@ use crate::audio::api::StreamCounters;
 use crate::call::clock::Clock;
 use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
+use crate::call::driver::level_meters::LevelMeters;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::kept::recorder::ConversationRecorder;
-use crate::call::other_session::SessionLink;
-use crate::call::presenter::{LevelMeters, Presenter};
+use crate::call::modes::session_link::SessionLink;
+use crate::call::presenter::Presenter;
 use crate::call::run::{COMMANDS, Call, StartedCall};
 use crate::call::setup::theme;
 use crate::call::signals::Signals;
