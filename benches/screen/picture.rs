@@ -152,7 +152,7 @@ fn call(language: UiLanguage) -> Model {
                 true,
             ),
         ),
-        (19, Notice::Info("the microphone is now USB Headset".to_owned())),
+        (19, Notice::Info("the microphone is now USB Headset".into())),
         (23, user("u2", question)),
         (25, assistant("a3", (ANSWER, ""), true)),
         (25, Notice::Turn(TurnState::Assistant)),
@@ -211,7 +211,7 @@ fn chat(language: UiLanguage) -> Model {
     for (at, notice) in [
         (1, Notice::Connection(ConnectionState::Live)),
         (1, Notice::Ready(ready)),
-        (1, Notice::Info("continuing 20261130-072533-k3f: 12 turns, about 930 tokens".to_owned())),
+        (1, Notice::Info("continuing 20261130-072533-k3f: 12 turns, about 930 tokens".into())),
         (9, user("u1", question)),
         (11, assistant("a1", (ANSWER, ""), false)),
         (11, Notice::Turn(TurnState::Assistant)),

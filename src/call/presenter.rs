@@ -461,11 +461,11 @@ impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         match (notice, self.detail) {
             (Notice::Debug(text), JsonDetail::Debug) => {
-                self.plain.notice(at, &Notice::Info(format!("debug: {text}")))
+                self.plain.notice(at, &Notice::Info(format!("debug: {text}").into()))
             }
             (Notice::Delay(report), JsonDetail::Debug) => {
                 let latency = wording::latency(self.strings, &report.last);
-                self.plain.notice(at, &Notice::Info(latency))?;
+                self.plain.notice(at, &Notice::Info(latency.into()))?;
                 self.plain.notice(at, notice)
             }
             (notice, _) => self.plain.notice(at, notice),

@@ -230,7 +230,7 @@ impl Call<'_> {
         }
         show(&mut presenter, clock, &Notice::Connection(ConnectionState::Connecting))?;
         for note in &self.notes {
-            show(&mut presenter, clock, &Notice::Info(note.clone()))?;
+            show(&mut presenter, clock, &Notice::Info(note.clone().into()))?;
         }
         let mut early = Vec::new();
         let connected = tokio::select! {
@@ -251,12 +251,12 @@ impl Call<'_> {
             }
         };
         if let Some(note) = note {
-            show(&mut presenter, clock, &Notice::Info(note.to_owned()))?;
+            show(&mut presenter, clock, &Notice::Info(note.into()))?;
         }
         if self.target.is_demo()
             && (self.style, self.position) == (PlainStyle::Transcribe, RunPosition::First)
         {
-            show(&mut presenter, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
+            show(&mut presenter, clock, &Notice::Info(DEMO_CAPTIONS.into()))?;
         }
         if self.position == RunPosition::First {
             let prices = prices::described(self.plan.prices.as_ref());

@@ -17,6 +17,7 @@ use crate::session::connection::requests::RequestKind;
 use crate::session::connection::rollover::{StandbyChange, SwitchReason};
 use crate::session::context::Peers;
 use crate::session::conversation::user_lines::spoken_from_to;
+use crate::session::io::info::InfoMessage;
 use crate::session::io::{
     ConnectionState, DialFailure, EndReason, Failure, MediaSpan, Notice, Output, Ready,
 };
@@ -69,7 +70,7 @@ impl Session {
         let peers = &mut Peers { cx: &mut cx, responses, conversation };
         turns.set_muted(peers, true);
         turns.input_ended(peers);
-        self.outputs.info("waiting for the last caption: Ctrl-C again to end at once");
+        self.outputs.info(InfoMessage::LastCaption);
     }
 
     /// Ends the call; a second request does not wait for the server.

@@ -1,5 +1,6 @@
 //! Outputs of one input, in the order in which the driver performs them.
 
+use crate::session::io::info::InfoMessage;
 use crate::session::io::{Notice, Output};
 
 /// Outputs collected while an input is handled.
@@ -17,7 +18,7 @@ impl Outputs {
         self.push(Output::Show(notice));
     }
 
-    pub(crate) fn info(&mut self, text: impl Into<String>) {
+    pub(crate) fn info(&mut self, text: impl Into<InfoMessage>) {
         self.show(Notice::Info(text.into()));
     }
 

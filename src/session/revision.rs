@@ -10,6 +10,7 @@ use crate::session::context::Peers;
 use crate::session::conversation::Conversation;
 use crate::session::conversation::history::RemovedItem;
 use crate::session::io::delay::DelayOrigin;
+use crate::session::io::info::InfoMessage;
 use crate::session::io::setting::SettingChange;
 use crate::session::io::{ConnectionState, Failure, Notice, Output, Removal};
 use crate::session::plan::{ConnectionPolicy, Mode};
@@ -33,7 +34,7 @@ impl Session {
                     responses.request(&mut cx);
                 }
             }
-            None => self.outputs.info("no message to answer again"),
+            None => self.outputs.info(InfoMessage::NothingToRepeat),
         }
     }
 
@@ -46,7 +47,7 @@ impl Session {
             Some(items) => {
                 self.delete(now, items);
             }
-            None => self.outputs.info("no message to edit"),
+            None => self.outputs.info(InfoMessage::NothingToEdit),
         }
     }
 
@@ -65,7 +66,7 @@ impl Session {
         self.conversation = Conversation::new(&self.plan);
         // Lines of a stopped answer may have been shown in the meantime.
         self.outputs.show(Notice::Removed(Removal::Everything));
-        self.outputs.info("conversation cleared");
+        self.outputs.info(InfoMessage::Cleared);
     }
 
     /// Changes the system instructions; without new ones, shows those in force.
@@ -89,7 +90,7 @@ impl Session {
     /// Changes the speed of speech, which endpoints accept between responses only.
     pub(super) fn change_speed(&mut self, now: Duration, percent: u32) {
         if self.responses.is_active() {
-            self.outputs.info("stop the answer first, or wait for its end");
+            self.outputs.info(InfoMessage::AnswerInProgress);
             return;
         }
         let speed = Some(f64::from(percent) / 100.0);
@@ -110,7 +111,7 @@ impl Session {
 
     /// Continues with another model, which is fixed once a connection is open.
     pub(super) fn change_model(&mut self, now: Duration, model: String) {
-        self.outputs.info(format!("continuing with the model {model}"));
+        self.outputs.info(InfoMessage::Model(model.clone()));
         self.plan.model = Some(model.clone());
         self.outputs.push(Output::SetModel(model));
         self.continue_on_new_connection(now);
@@ -123,11 +124,11 @@ impl Session {
             speech.voice = Some(named.clone());
         }
         if self.plan.plays_answers() {
-            self.outputs.info(format!("continuing with the voice {voice}"));
+            self.outputs.info(InfoMessage::Voice(voice.to_owned()));
             self.plan.settings.voice = Some(named);
             self.continue_on_new_connection(now);
         } else {
-            self.outputs.info(format!("the voice will be {voice} once answers are spoken (/speak)"));
+            self.outputs.info(InfoMessage::LaterVoice(voice.to_owned()));
         }
     }
 
@@ -137,7 +138,7 @@ impl Session {
         let wanted = wanted.unwrap_or(!is_spoken);
         match (self.plan.mode, wanted) {
             (Mode::Talk | Mode::Transcribe, _) => {
-                self.outputs.info("the answers of a call are always spoken");
+                self.outputs.info(InfoMessage::AlwaysSpoken);
                 return;
             }
             (Mode::Chat | Mode::Ask, true) if self.plan.speech.is_none() => {
@@ -146,9 +147,9 @@ impl Session {
             }
             (Mode::Chat | Mode::Ask, true) => {
                 self.outputs.push(Output::OpenAudio);
-                self.outputs.info("answers are spoken");
+                self.outputs.info(InfoMessage::AnswersSpoken);
             }
-            (Mode::Chat | Mode::Ask, false) => self.outputs.info("answers are written only"),
+            (Mode::Chat | Mode::Ask, false) => self.outputs.info(InfoMessage::AnswersWritten),
         }
         if wanted == is_spoken {
             return;

@@ -77,7 +77,7 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (4_400, Notice::Echo(ECHO)),
         (4_500, Notice::Muted(true)),
         (5_000, error()),
-        (5_100, Notice::Info("the microphone\nis silent".to_owned())),
+        (5_100, Notice::Info("the microphone\nis silent".into())),
         (5_200, Notice::Debug("unknown event x".to_owned())),
         (6_000, Notice::Connection(ConnectionState::Closing)),
         (6_100, Notice::End(EndReason::User)),

@@ -30,6 +30,7 @@ use crate::call::streams::standard::cannot_write_stdout;
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::session::Session;
+use crate::session::io::info::InfoMessage;
 use crate::session::io::setting::{Preference, SettingChange};
 use crate::session::io::{
     ConnectionState, EndReason, Input, Notice, OtherSession, Output, TurnState, UserCommand,
@@ -283,7 +284,7 @@ impl CallDriver {
         if let Notice::End(_) = notice
             && let Some(audio_problems) = audio_problems(self.counters)
         {
-            self.show(now, &Notice::Info(audio_problems))?;
+            self.show(now, &Notice::Info(audio_problems.into()))?;
         }
         if let (Notice::Turn(turn), Some(stops_answer)) = (notice, &self.stops_answer) {
             let is_answering = match turn {
@@ -309,7 +310,7 @@ impl CallDriver {
             Ok(false) => Ok(()),
             Ok(true) => {
                 let path = recorder.path().map(|path| path.display().to_string()).unwrap_or_default();
-                self.show(now, &Notice::Info(format!("conversation kept in {path}")))
+                self.show(now, &Notice::Info(InfoMessage::Kept(path)))
             }
             Err(error) => {
                 self.recorder = None;

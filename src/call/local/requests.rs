@@ -66,7 +66,7 @@ fn answer(presenter: &Presenter, request: LocalRequest) -> Result<LocalResult, S
             model.strings().notes.copied.to_owned()
         }
     };
-    Ok(LocalResult::Show(Notice::Info(text)))
+    Ok(LocalResult::Show(Notice::Info(text.into())))
 }
 
 /// Creates a private file; an existing one is never replaced.

@@ -7,6 +7,7 @@ use crate::session::context::Context;
 use crate::session::conversation::Conversation;
 use crate::session::conversation::transcript::{LineUpdate, PartKey, PartKind};
 use crate::session::io::Notice;
+use crate::session::io::info::InfoMessage;
 use crate::session::plan::Mode;
 use crate::session::response::playback::Playback;
 
@@ -78,7 +79,7 @@ impl Conversation {
             self.set_text(cx, playback, PartKey { item_id, content_index, kind: PartKind::Text }, text);
         }
         if self.outcome.refused(item_id) {
-            cx.outputs.info("the model refused to answer");
+            cx.outputs.info(InfoMessage::Refused);
         }
     }
 

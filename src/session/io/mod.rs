@@ -2,6 +2,7 @@
 
 pub mod delay;
 mod end;
+pub mod info;
 pub mod message;
 pub mod setting;
 mod spoken;
@@ -19,6 +20,7 @@ use crate::protocol::events::server::ServerEvent;
 pub use crate::protocol::settings::KNOWN_VOICES;
 pub use crate::session::conversation::streamed_text::same_text;
 use crate::session::io::delay::DelayReport;
+use crate::session::io::info::InfoMessage;
 use crate::session::io::message::Attachment;
 use crate::session::io::setting::{Preference, SettingChange};
 
@@ -303,7 +305,7 @@ pub enum Notice {
         message: String,
     },
     /// Information for the user.
-    Info(String),
+    Info(InfoMessage),
     /// Details for developers.
     Debug(String),
     /// The session is over.

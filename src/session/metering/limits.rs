@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::session::io::info::InfoMessage;
 use crate::session::io::{Deadline, Limit, OtherSession, Reason};
 use crate::session::outputs::Outputs;
 use crate::session::plan::CallLimits;
@@ -91,13 +92,13 @@ impl Limiter {
         let spent_usd = spent_usd + self.other.usd;
         if unpriced > 0 && self.budget == Budget::Enough {
             self.budget = Budget::Unknown;
-            outputs.info("the cost of this call is unknown: --max-cost has no effect; set prices in the configuration file");
+            outputs.info(InfoMessage::UnknownCost);
         }
         if spent_usd >= limit {
             self.budget = Budget::Spent;
         } else if spent_usd >= limit * WARNING_SHARE && self.budget < Budget::Low {
             self.budget = Budget::Low;
-            outputs.info(format!("this call has cost ${spent_usd:.4} of its limit of ${limit}"));
+            outputs.info(InfoMessage::MostlySpent(format!("{spent_usd:.4}"), limit.to_string()));
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::audio::api::HeardAudio;
 use crate::session::context::{Context, Peers};
 use crate::session::io::Output;
+use crate::session::io::info::InfoMessage;
 use crate::session::plan::{Interrupt, TurnControl};
 use crate::session::response::Responses;
 use crate::session::turn::Turns;
@@ -57,7 +58,7 @@ impl Turns {
 
     /// Stops a response that has no output device, so that the server does not assume it was heard.
     pub(crate) fn stop_unplayable(&mut self, peers: &mut Peers<'_, '_>) {
-        peers.cx.outputs.info("no output device for 5 s: playback stopped");
+        peers.cx.outputs.info(InfoMessage::NoOutput);
         self.interrupt_by_user(peers);
     }
 

@@ -8,6 +8,7 @@ use crate::session::connection::phase::Phase;
 use crate::session::connection::requests::RequestKind;
 use crate::session::context::Peers;
 use crate::session::io::delay::DelayOrigin;
+use crate::session::io::info::InfoMessage;
 use crate::session::io::message::Attachment;
 use crate::session::io::{EndReason, Failure, Notice};
 use crate::session::plan::{Mode, TurnControl};
@@ -42,15 +43,14 @@ impl Turns {
 
     /// Adds what goes with the next message.
     pub(crate) fn attach(peers: &mut Peers<'_, '_>, attachment: Attachment) {
-        let (what, name) = match &attachment {
-            Attachment::Text(_) => ("text", None),
-            Attachment::Image(image) => ("image", Some(&image.name)),
+        let (is_image, message) = match &attachment {
+            Attachment::Text(_) => (false, InfoMessage::TextAttached),
+            Attachment::Image(image) => (true, InfoMessage::ImageAttached(image.name.clone())),
         };
-        if name.is_some() && peers.cx.connection.is_live() && peers.cx.connection.dialect() == Dialect::Beta {
+        if is_image && peers.cx.connection.is_live() && peers.cx.connection.dialect() == Dialect::Beta {
             return refuse_images(peers);
         }
-        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-        peers.cx.outputs.info(format!("{what}{name} goes with your next message"));
+        peers.cx.outputs.info(message);
         peers.conversation.attach(attachment);
     }
 
@@ -61,7 +61,7 @@ impl Turns {
             return;
         }
         if self.microphone.muted {
-            peers.cx.outputs.info("the microphone is muted: unmute it to speak");
+            peers.cx.outputs.info(InfoMessage::MutedTurn);
             return;
         }
         peers.cx.media.turn_begins(peers.cx.media.captured());
@@ -140,7 +140,7 @@ impl Turns {
             self.microphone.unacked.discard();
             peers.cx.media.turn_dropped();
             peers.cx.send(ClientBody::AudioClear, RequestKind::Clear);
-            peers.cx.outputs.info("turn shorter than 100 ms was discarded");
+            peers.cx.outputs.info(InfoMessage::ShortTurn);
             return;
         }
         peers.conversation.note_commit();

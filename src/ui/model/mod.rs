@@ -258,7 +258,7 @@ impl Model {
             Notice::Mark(mark) => {
                 self.add_entry(at, SpeakerRole::Mark, wording::mark(self.strings(), *mark));
             }
-            Notice::Info(message) => self.add_notice(at, sanitize::one_line(message)),
+            Notice::Info(message) => self.add_notice(at, wording::info(self.strings(), message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
                 self.ended_at = Some(at);

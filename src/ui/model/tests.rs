@@ -139,7 +139,7 @@ fn a_clone_is_not_affected_by_later_notices() {
 
 #[test]
 fn notices_stay_where_they_arrived() {
-    let info = |text: &str| Notice::Info(text.to_owned());
+    let info = |text: &str| Notice::Info(text.into());
     let started = Notice::SpeechStarted { audio_ms: None };
     let mut model = Model::default();
     for notice in [

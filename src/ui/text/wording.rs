@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::audio::api::{EchoMode, EchoReason, EchoStatus};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
+use crate::session::io::info::InfoMessage;
 use crate::session::io::setting::{Preference, SettingChange};
 use crate::session::io::{ConnectionState, EndReason, Failure, Limit, PlaceMark, TurnState, UsageReport};
 use crate::ui::text::language::strings::Strings;
@@ -126,6 +127,11 @@ pub fn end(strings: &Strings, reason: &EndReason, what: &str) -> String {
         EndReason::Refused(failure) => (words.refused)(&self::failure(failure)),
         EndReason::Lost(failure) => (words.connection_lost)(&self::failure(failure)),
     }
+}
+
+/// Returns information for the user on one line.
+pub fn info(strings: &Strings, message: &InfoMessage) -> String {
+    sanitize::one_line(&(strings.notes.info)(message))
 }
 
 /// Returns an error message on one line, followed by the server's code.

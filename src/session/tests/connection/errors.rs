@@ -30,7 +30,8 @@ fn refusal(call: &TestCall) -> String {
 /// Returns how often a text is shown, as a notice or as the reason of the end.
 fn times_shown(call: &TestCall, text: &str) -> usize {
     let shown = call.outputs.iter().filter(|output| match output {
-        Output::Show(Notice::Error { message, .. } | Notice::Info(message)) => message.contains(text),
+        Output::Show(Notice::Error { message, .. }) => message.contains(text),
+        Output::Show(Notice::Info(message)) => message.to_string().contains(text),
         Output::End(reason) => format!("{reason:?}").contains(text),
         _ => false,
     });

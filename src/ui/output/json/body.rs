@@ -230,7 +230,8 @@ pub(super) fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Setting(change) => {
             JsonBody::Message { message: wording::setting(UiLanguage::English.strings(), change) }
         }
-        Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
+        Notice::Info(message) => JsonBody::Message { message: sanitized(&message.to_string()) },
+        Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
         Notice::End(reason) => end(reason, delays),
     }
 }

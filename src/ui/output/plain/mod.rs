@@ -443,7 +443,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 let message = wording::error(code.as_deref(), message);
                 self.status_line(&(self.strings.plain.error)(&message));
             }
-            Notice::Info(message) => self.status_line(&one_line(message)),
+            Notice::Info(message) => self.status_line(&wording::info(self.strings, message)),
             Notice::Setting(change) => self.status_line(&wording::setting(self.strings, change)),
             Notice::End(reason) => {
                 self.finish()?;

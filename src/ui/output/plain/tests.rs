@@ -46,7 +46,7 @@ fn a_notice_never_continues_an_answers_line() {
         (1, error()),
         (2, Notice::Assistant(written("a", "One, "))),
         (3, error()),
-        (4, Notice::Info("on the way".to_owned())),
+        (4, Notice::Info("on the way".into())),
         (5, Notice::Assistant(written("a", "One, two."))),
         (6, Notice::Assistant(whole("a", "One, two."))),
         (7, Notice::Assistant(written("b", "Three"))),
@@ -63,7 +63,7 @@ fn the_number_of_held_notices_is_bounded() {
     let mut presenter = PlainLines::new(PlainStyle::Chat, Verbatim(Vec::new()), Vec::new());
     write_call(&mut presenter, &[(1, Notice::Assistant(written("a", "One, ")))]);
     for _ in 0..1_000 {
-        presenter.notice(Duration::ZERO, &Notice::Info("more".to_owned())).unwrap();
+        presenter.notice(Duration::ZERO, &Notice::Info("more".into())).unwrap();
     }
     assert_eq!(presenter.pending.len(), MAX_PENDING);
 }

@@ -1,5 +1,6 @@
 //! English.
 
+use crate::session::io::info::InfoMessage;
 use crate::ui::text::language::strings::{
     CommandStrings, ConversationStrings, DeviceStrings, EchoStrings, EndStrings, HeaderStrings, HelpStrings,
     HintStrings, ModeStrings, NoteStrings, PanelStrings, PlainStrings, StartStrings, StateStrings, Strings,
@@ -181,6 +182,7 @@ pub(super) const ENGLISH: Strings = Strings {
         },
         searching: |query| format!("search sent texts: {query}"),
         saved: |name| format!("saved to {name}"),
+        info: InfoMessage::to_string,
         kept: |path| format!("conversation kept in {path}"),
     },
     plain: PlainStrings {

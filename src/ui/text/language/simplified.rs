@@ -1,6 +1,7 @@
 //! Simplified Chinese, in the words of mainland China.
 
 use crate::keys::action::Action;
+use crate::session::io::info::InfoMessage;
 use crate::ui::text::language::strings::{
     CommandStrings, ConversationStrings, DeviceStrings, EchoStrings, EndStrings, HeaderStrings, HelpStrings,
     HintStrings, ModeStrings, NoteStrings, PanelStrings, PlainStrings, StartStrings, StateStrings, Strings,
@@ -171,6 +172,7 @@ pub(super) const SIMPLIFIED: Strings = Strings {
         text_limit: |limit, left_out| format!("文字已达 {limit} 字的上限：略去 {left_out} 字"),
         searching: |query| format!("搜索发送过的文字：{query}"),
         saved: |name| format!("已保存到 {name}"),
+        info: self::info,
         kept: |path| format!("对话保留在 {path}"),
     },
     plain: PlainStrings {
@@ -407,5 +409,36 @@ fn action(action: Action) -> &'static str {
         Action::Events => "查看协议事件",
         Action::Redraw => "重绘屏幕",
         Action::Suspend => "挂起程序",
+    }
+}
+
+/// Returns information for the user.
+fn info(message: &InfoMessage) -> String {
+    match message {
+        InfoMessage::Text(text) => text.clone(),
+        InfoMessage::NothingToRepeat => "没有可以重新回答的消息".to_owned(),
+        InfoMessage::NothingToEdit => "没有可以编辑的消息".to_owned(),
+        InfoMessage::Cleared => "对话已清除".to_owned(),
+        InfoMessage::AnswerInProgress => "请先停止回答，或等回答结束".to_owned(),
+        InfoMessage::Model(model) => format!("改用模型 {model} 继续"),
+        InfoMessage::Voice(voice) => format!("改用声音 {voice} 继续"),
+        InfoMessage::LaterVoice(voice) => format!("开始说出回答时（/speak）会用声音 {voice}"),
+        InfoMessage::AlwaysSpoken => "通话的回答总是会说出来".to_owned(),
+        InfoMessage::AnswersSpoken => "回答会说出来".to_owned(),
+        InfoMessage::AnswersWritten => "回答只用文字显示".to_owned(),
+        InfoMessage::UnknownCost => {
+            "本次通话的费用未知：--max-cost 不起作用；请在配置文件中填写价格".to_owned()
+        }
+        InfoMessage::MostlySpent(spent, limit) => {
+            format!("本次通话已花费 ${spent}，上限是 ${limit}")
+        }
+        InfoMessage::TextAttached => "文本文件会随下一条消息发送".to_owned(),
+        InfoMessage::ImageAttached(name) => format!("图片 {name} 会随下一条消息发送"),
+        InfoMessage::MutedTurn => "麦克风已静音：取消静音才能说话".to_owned(),
+        InfoMessage::ShortTurn => "发言短于 100 ms，已忽略".to_owned(),
+        InfoMessage::NoOutput => "5 秒内没有可用的输出设备：已停止播放".to_owned(),
+        InfoMessage::LastCaption => "等待最后的字幕：再按一次 Ctrl-C 立即结束".to_owned(),
+        InfoMessage::Refused => "模型拒绝回答".to_owned(),
+        InfoMessage::Kept(path) => format!("对话保留在 {path}"),
     }
 }

@@ -1,6 +1,7 @@
 //! All texts of the interface that depend on its language. A language that lacks one does not compile.
 
 use crate::keys::action::Action;
+use crate::session::io::info::InfoMessage;
 
 /// Declares a group of texts, and of functions that make texts of values.
 macro_rules! strings {
@@ -50,6 +51,11 @@ samples! { u8 u32 u64 usize i32 }
 #[cfg(test)]
 impl Sample for Action {
     const SAMPLE: Self = Self::Mute;
+}
+
+#[cfg(test)]
+impl Sample for &InfoMessage {
+    const SAMPLE: Self = &InfoMessage::Cleared;
 }
 
 #[cfg(test)]
@@ -116,7 +122,7 @@ strings! {
         no_answer, no_code, too_long_to_copy, no_more_matches, nothing_to_save,
     } {
         error(&str), no_more_above(&str), not_in_conversation(&str), text_limit(usize, usize), searching(&str),
-        saved(&str), kept(&str), text_cleared(&str), leave_announced(&str, &str), search_keys(&str),
+        saved(&str), kept(&str), text_cleared(&str), leave_announced(&str, &str), search_keys(&str), info(&InfoMessage),
     }
 
     /// Lines instead of a screen.

@@ -1,13 +1,15 @@
 //! Tests of the languages: complete, translated, each in its own script.
 
 use super::*;
+use crate::keys::action::ACTIONS;
+use crate::session::io::info::InfoMessage;
 
 /// Texts that are the same in all languages.
 const SHARED: [&str; 1] = ["tokens_short"];
 
 /// Words in Chinese texts that are no English: names of keys, units, terms, and variables.
-const WORDS: [&str; 22] = [
-    "Alt", "C", "JSON", "P", "Space", "T", "Ctrl", "D", "EDITOR", "Enter", "Esc", "J", "Markdown", "R",
+const WORDS: [&str; 23] = [
+    "ms", "Alt", "C", "JSON", "P", "Space", "T", "Ctrl", "D", "EDITOR", "Enter", "Esc", "J", "Markdown", "R",
     "Shift", "VISUAL", "off", "p50", "p95", "tok", "token", "dB",
 ];
 
@@ -35,11 +37,46 @@ fn the_locale_chooses_the_language() {
     }
 }
 
+/// Each message for the user that has words of the program.
+fn messages() -> Vec<InfoMessage> {
+    let name = || "7".to_owned();
+    vec![
+        InfoMessage::NothingToRepeat,
+        InfoMessage::NothingToEdit,
+        InfoMessage::Cleared,
+        InfoMessage::AnswerInProgress,
+        InfoMessage::Model(name()),
+        InfoMessage::Voice(name()),
+        InfoMessage::LaterVoice(name()),
+        InfoMessage::AlwaysSpoken,
+        InfoMessage::AnswersSpoken,
+        InfoMessage::AnswersWritten,
+        InfoMessage::UnknownCost,
+        InfoMessage::MostlySpent(name(), name()),
+        InfoMessage::TextAttached,
+        InfoMessage::ImageAttached(name()),
+        InfoMessage::MutedTurn,
+        InfoMessage::ShortTurn,
+        InfoMessage::NoOutput,
+        InfoMessage::LastCaption,
+        InfoMessage::Refused,
+        InfoMessage::Kept(name()),
+    ]
+}
+
+/// Returns all texts of a language with their names.
+fn texts(language: UiLanguage) -> Vec<(&'static str, String)> {
+    let strings = language.strings();
+    let actions = ACTIONS.iter().map(|spec| (spec.name, (strings.help.action)(spec.action)));
+    let messages = messages().into_iter().map(|message| ("info", (strings.notes.info)(&message)));
+    strings.texts().into_iter().chain(actions).chain(messages).collect()
+}
+
 #[test]
 fn each_text_is_translated() {
-    let english = UiLanguage::English.strings().texts();
+    let english = texts(UiLanguage::English);
     for language in [UiLanguage::Traditional, UiLanguage::Simplified] {
-        let texts = language.strings().texts();
+        let texts = texts(language);
         for ((name, text), (_, english)) in texts.iter().zip(&english) {
             assert!(!text.is_empty(), "{language:?} {name}");
             assert!(text != english || SHARED.contains(name), "{language:?} {name}: {text}");
@@ -62,24 +99,24 @@ fn latin_words(text: &str) -> Vec<String> {
 #[test]
 fn no_english_words_are_left_in_chinese() {
     for language in [UiLanguage::Traditional, UiLanguage::Simplified] {
-        for (name, text) in language.strings().texts() {
+        for (name, text) in texts(language) {
             for word in latin_words(&text) {
                 assert!(WORDS.contains(&word.as_str()), "{language:?} {name}: {word} in {text}");
             }
         }
     }
-    assert!(UiLanguage::English.strings().texts().iter().all(|(_, text)| !text.contains('的')));
+    assert!(texts(UiLanguage::English).iter().all(|(_, text)| !text.contains('的')));
     assert_eq!(latin_words("搜尋 /find；Ctrl-R 更早 (--idle, .md)"), ["Ctrl", "R"]);
 }
 
 #[test]
 fn each_chinese_text_is_in_its_own_script() {
-    for (name, text) in UiLanguage::Traditional.strings().texts() {
+    for (name, text) in texts(UiLanguage::Traditional) {
         // Of these words, two ways to write them are usual.
         let converted = hanconv::s2tw(&text).replace("迴音", "回音").replace("遊標", "游標");
         assert_eq!(converted, text, "{name}");
     }
-    for (name, text) in UiLanguage::Simplified.strings().texts() {
+    for (name, text) in texts(UiLanguage::Simplified) {
         assert_eq!(hanconv::t2s(&text), text, "{name}");
     }
 }
@@ -88,7 +125,7 @@ fn each_chinese_text_is_in_its_own_script() {
 fn traditional_texts_use_the_words_of_taiwan() {
     let mainland =
         ["軟件", "服務器", "網絡", "默認", "信息", "文件", "程序", "菜單", "鼠標", "屏幕", "音頻", "設備"];
-    for (name, text) in UiLanguage::Traditional.strings().texts() {
+    for (name, text) in texts(UiLanguage::Traditional) {
         for word in mainland {
             assert!(!text.contains(word), "{name}: {text}");
         }

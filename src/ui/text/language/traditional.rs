@@ -1,6 +1,7 @@
 //! Traditional Chinese, in the words of Taiwan.
 
 use crate::keys::action::Action;
+use crate::session::io::info::InfoMessage;
 use crate::ui::text::language::strings::{
     CommandStrings, ConversationStrings, DeviceStrings, EchoStrings, EndStrings, HeaderStrings, HelpStrings,
     HintStrings, ModeStrings, NoteStrings, PanelStrings, PlainStrings, StartStrings, StateStrings, Strings,
@@ -171,6 +172,7 @@ pub(super) const TRADITIONAL: Strings = Strings {
         text_limit: |limit, left_out| format!("文字已達 {limit} 字的上限：略過 {left_out} 字"),
         searching: |query| format!("搜尋送出過的文字：{query}"),
         saved: |name| format!("已儲存到 {name}"),
+        info: self::info,
         kept: |path| format!("對話保留在 {path}"),
     },
     plain: PlainStrings {
@@ -407,5 +409,36 @@ fn action(action: Action) -> &'static str {
         Action::Events => "查看協定事件",
         Action::Redraw => "重畫畫面",
         Action::Suspend => "暫停程式",
+    }
+}
+
+/// Returns information for the user.
+fn info(message: &InfoMessage) -> String {
+    match message {
+        InfoMessage::Text(text) => text.clone(),
+        InfoMessage::NothingToRepeat => "沒有可以重新回答的訊息".to_owned(),
+        InfoMessage::NothingToEdit => "沒有可以編輯的訊息".to_owned(),
+        InfoMessage::Cleared => "對話已清除".to_owned(),
+        InfoMessage::AnswerInProgress => "請先停止回答，或等回答結束".to_owned(),
+        InfoMessage::Model(model) => format!("改用模型 {model} 繼續"),
+        InfoMessage::Voice(voice) => format!("改用聲音 {voice} 繼續"),
+        InfoMessage::LaterVoice(voice) => format!("開始說出回答時（/speak）會用聲音 {voice}"),
+        InfoMessage::AlwaysSpoken => "通話的回答一定會說出來".to_owned(),
+        InfoMessage::AnswersSpoken => "回答會說出來".to_owned(),
+        InfoMessage::AnswersWritten => "回答只用文字顯示".to_owned(),
+        InfoMessage::UnknownCost => {
+            "這通通話的費用不明：--max-cost 沒有作用；請在設定檔裡填寫價格".to_owned()
+        }
+        InfoMessage::MostlySpent(spent, limit) => {
+            format!("這通通話已花費 ${spent}，上限是 ${limit}")
+        }
+        InfoMessage::TextAttached => "文字檔會隨下一則訊息送出".to_owned(),
+        InfoMessage::ImageAttached(name) => format!("圖片 {name} 會隨下一則訊息送出"),
+        InfoMessage::MutedTurn => "麥克風已靜音：取消靜音才能說話".to_owned(),
+        InfoMessage::ShortTurn => "發言短於 100 ms，已略過".to_owned(),
+        InfoMessage::NoOutput => "5 秒內沒有可用的輸出裝置：已停止播放".to_owned(),
+        InfoMessage::LastCaption => "等待最後的字幕：再按一次 Ctrl-C 立刻結束".to_owned(),
+        InfoMessage::Refused => "模型拒絕回答".to_owned(),
+        InfoMessage::Kept(path) => format!("對話保留在 {path}"),
     }
 }

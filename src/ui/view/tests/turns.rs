@@ -67,7 +67,7 @@ fn notices_are_quiet_lines_where_they_happened() {
     let mut model = call();
     user(&mut model, "u1", "Hello?");
     for info in ["connection lost: retrying in 4 s", "connected again"] {
-        model.apply(NOW, &Notice::Info(info.to_owned()));
+        model.apply(NOW, &Notice::Info(info.into()));
     }
     assistant(&mut model, "a1", "Hi.");
     model.apply(NOW, &Notice::Error { code: Some("x".to_owned()), message: "no".to_owned() });
@@ -116,7 +116,7 @@ fn only_unheard_words_are_struck_out_in_markdown() {
 #[test]
 fn welcome_and_notices_are_drawn_together() {
     let mut model = call();
-    model.apply(NOW, &Notice::Info("the microphone is now USB".to_owned()));
+    model.apply(NOW, &Notice::Info("the microphone is now USB".into()));
     let drawn = text((80, 24), &model, &Editor::default());
     assert!(drawn.contains("Speak, or type") && drawn.contains("· the microphone is now USB"), "{drawn}");
 }
@@ -170,7 +170,7 @@ proptest! {
                     answer.clear();
                 }
                 ScreenStep::Say(said) => user(&mut model, &format!("u{turns}"), &said),
-                ScreenStep::Notice(notice) => model.apply(NOW, &Notice::Info(notice)),
+                ScreenStep::Notice(notice) => model.apply(NOW, &Notice::Info(notice.into())),
                 ScreenStep::Scroll(rows) => editor.scroll = editor.scroll.saturating_add_signed(rows),
                 ScreenStep::Resize(columns, rows) => size = (columns, rows),
             }
