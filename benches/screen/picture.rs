@@ -57,22 +57,31 @@ const ANSWER: &str = "A **ring buffer** holds a fixed number of items:\n\n\
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let size = |at: usize, usual: u16| args.get(at).map_or(Ok(usual), |text| text.parse());
-    let (columns, rows) = (size(0, 80)?, size(1, 24)?);
-    let palette = if args.get(2).is_some_and(|name| name == "light") { LIGHT } else { DARK };
-    let language = match args.get(4).map(String::as_str) {
-        Some("zh-TW") => UiLanguage::Traditional,
-        Some("zh-CN") => UiLanguage::Simplified,
-        Some(_) | None => UiLanguage::English,
+    let word = |at: usize| args.get(at).map_or("", String::as_str);
+    let palette = if word(2) == "light" { LIGHT } else { DARK };
+    println!("{}", picture((size(0, 80)?, size(1, 24)?), &palette, (word(3), word(4)))?);
+    Ok(())
+}
+
+/// Draws a sample of this kind, in the language of this code.
+fn picture(
+    (columns, rows): (u16, u16),
+    palette: &Palette,
+    (kind, language): (&str, &str),
+) -> Result<String, Box<dyn std::error::Error>> {
+    let language = match language {
+        "zh-TW" => UiLanguage::Traditional,
+        "zh-CN" => UiLanguage::Simplified,
+        _ => UiLanguage::English,
     };
     let (mut editor, theme) = (Editor { language, ..Editor::default() }, Theme::colored());
-    let kind = args.get(3).map(String::as_str);
-    if kind == Some("help") {
+    if kind == "help" {
         editor.show_help(HelpPage::Keys);
     }
     let (model, input) = match kind {
-        Some("captions") => (captions(language), level(-21.0, -12.0)),
-        Some("chat") => (chat(language), level(-48.0, -41.0)),
-        Some(_) | None => (call(language), level(-48.0, -41.0)),
+        "captions" => (captions(language), level(-21.0, -12.0)),
+        "chat" => (chat(language), level(-48.0, -41.0)),
+        _ => (call(language), level(-48.0, -41.0)),
     };
     let live =
         LiveStatus { now: seconds(95), input, output: level(-17.5, -9.0), wave: wave(model.info.captions) };
@@ -82,8 +91,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let frame = terminal.draw(|frame| {
         view::draw(frame, &scene, &mut layout);
     })?;
-    println!("{}", svg(frame.buffer, &palette)?);
-    Ok(())
+    Ok(svg(frame.buffer, palette)?)
 }
 
 /// Returns the levels of the last seconds: of both sides, or only of speech that is captioned.
@@ -328,4 +336,43 @@ fn write_run(
          xml:space=\"preserve\">{text}</text>",
         top + 14
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Files below docs/pictures, without their palette, and what they show.
+    const PICTURES: [(&str, (u16, u16), (&str, &str)); 4] = [
+        ("call", (100, 32), ("call", "en")),
+        ("call-zh-TW", (80, 24), ("call", "zh-TW")),
+        ("chat", (80, 28), ("chat", "en")),
+        ("captions", (80, 24), ("captions", "en")),
+    ];
+
+    /// Compares the pictures with fresh ones, or writes them if `RTVOICE_UPDATE_DOCS` is set.
+    #[test]
+    #[cfg_attr(not(feature = "highlight"), ignore = "this build draws code without colors")]
+    fn the_documented_pictures_are_what_the_program_draws() {
+        for (name, size, content) in PICTURES {
+            for (shade, palette) in [("dark", DARK), ("light", LIGHT)] {
+                let path = format!("{}/docs/pictures/{name}-{shade}.svg", env!("CARGO_MANIFEST_DIR"));
+                let drawn = || picture(size, &palette, content).expect("a sample can be drawn") + "\n";
+                // Code is plain when its grammar comes late.
+                let is_late = |svg: &String| content.0 != "captions" && !svg.contains(palette.colors[5]);
+                let mut fresh = drawn();
+                while is_late(&fresh) {
+                    fresh = drawn();
+                }
+                assert!(fresh.len() < 60_000, "{path} has {} bytes", fresh.len());
+                if std::env::var_os("RTVOICE_UPDATE_DOCS").is_some() {
+                    fs::write(&path, &fresh).expect("the folder takes files");
+                }
+                let kept = fs::read_to_string(&path).unwrap_or_default();
+                assert!(kept == fresh, "{path} is out of date: run this test with RTVOICE_UPDATE_DOCS=1");
+            }
+        }
+    }
 }
