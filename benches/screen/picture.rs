@@ -344,24 +344,28 @@ mod tests {
 
     use super::*;
 
-    /// Files below docs/pictures, without their palette, and what they show.
-    const PICTURES: [(&str, (u16, u16), (&str, &str)); 4] = [
-        ("call", (100, 32), ("call", "en")),
-        ("call-zh-TW", (80, 24), ("call", "zh-TW")),
-        ("chat", (80, 28), ("chat", "en")),
-        ("captions", (80, 24), ("captions", "en")),
+    /// Kind, language, columns and rows of the pictures below docs/pictures.
+    const PICTURES: [(&str, &str, u16, u16); 4] = [
+        ("call", "en", 100, 32),
+        ("call", "zh-TW", 80, 24),
+        ("chat", "en", 80, 28),
+        ("captions", "en", 80, 24),
     ];
 
     /// Compares the pictures with fresh ones, or writes them if `RTVOICE_UPDATE_DOCS` is set.
     #[test]
     #[cfg_attr(not(feature = "highlight"), ignore = "this build draws code without colors")]
     fn the_documented_pictures_are_what_the_program_draws() {
-        for (name, size, content) in PICTURES {
+        for (kind, language, columns, rows) in PICTURES {
             for (shade, palette) in [("dark", DARK), ("light", LIGHT)] {
-                let path = format!("{}/docs/pictures/{name}-{shade}.svg", env!("CARGO_MANIFEST_DIR"));
-                let drawn = || picture(size, &palette, content).expect("a sample can be drawn") + "\n";
+                let path =
+                    format!("{}/docs/pictures/{kind}-{language}-{shade}.svg", env!("CARGO_MANIFEST_DIR"));
+                let drawn = || {
+                    let drawn = picture((columns, rows), &palette, (kind, language));
+                    drawn.expect("a sample can be drawn") + "\n"
+                };
                 // Code is plain when its grammar comes late.
-                let is_late = |svg: &String| content.0 != "captions" && !svg.contains(palette.colors[5]);
+                let is_late = |svg: &String| kind != "captions" && !svg.contains(palette.colors[5]);
                 let mut fresh = drawn();
                 while is_late(&fresh) {
                     fresh = drawn();
