@@ -8,7 +8,7 @@ use crate::ui::input::editor::Editor;
 use crate::ui::input::panels::Panel;
 use crate::ui::input::panels::devices::DevicesPanel;
 use crate::ui::input::panels::events::EventsPanel;
-use crate::ui::input::panels::key::{PanelEffect, PanelKey};
+use crate::ui::input::panels::key::{ListMove, PanelEffect, PanelKey};
 use crate::ui::input::panels::kind::PanelKind;
 use crate::ui::input::panels::latency::LatencyPanel;
 use crate::ui::input::panels::settings::SettingsPanel;
@@ -81,12 +81,12 @@ pub(super) fn key(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
 fn panel_key(key: &KeyEvent) -> Option<PanelKey> {
     Some(match key.code {
-        KeyCode::Up => PanelKey::Up,
-        KeyCode::Down | KeyCode::Tab => PanelKey::Down,
-        KeyCode::PageUp => PanelKey::PageUp,
-        KeyCode::PageDown => PanelKey::PageDown,
-        KeyCode::Home => PanelKey::Home,
-        KeyCode::End => PanelKey::End,
+        KeyCode::Up => PanelKey::Move(ListMove::Up),
+        KeyCode::Down | KeyCode::Tab => PanelKey::Move(ListMove::Down),
+        KeyCode::PageUp => PanelKey::Move(ListMove::PageUp),
+        KeyCode::PageDown => PanelKey::Move(ListMove::PageDown),
+        KeyCode::Home => PanelKey::Move(ListMove::First),
+        KeyCode::End => PanelKey::Move(ListMove::Last),
         KeyCode::Left => PanelKey::Left,
         KeyCode::Right => PanelKey::Right,
         KeyCode::Enter => PanelKey::Enter,

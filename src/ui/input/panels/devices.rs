@@ -35,12 +35,7 @@ impl DevicesPanel {
             | PanelKey::Left
             | PanelKey::Right
             | PanelKey::Backspace
-            | PanelKey::Up
-            | PanelKey::Down
-            | PanelKey::PageUp
-            | PanelKey::PageDown
-            | PanelKey::Home
-            | PanelKey::End => PanelEffect::None,
+            | PanelKey::Move(_) => PanelEffect::None,
         }
     }
 

@@ -89,12 +89,7 @@ impl EventsPanel {
                     self.chosen.or_else(|| log.lines(self.end(), &self.filter).next_back()?.number.into());
                 return number.map_or(PanelEffect::None, PanelEffect::ShowEvent);
             }
-            PanelKey::Up
-            | PanelKey::Down
-            | PanelKey::PageUp
-            | PanelKey::PageDown
-            | PanelKey::Home
-            | PanelKey::End
+            PanelKey::Move(_)
             | PanelKey::Left
             | PanelKey::Right
             | PanelKey::Backspace
@@ -113,14 +108,7 @@ impl EventsPanel {
                 self.is_filtering = false;
                 self.filter.clear();
             }
-            PanelKey::Up
-            | PanelKey::Down
-            | PanelKey::PageUp
-            | PanelKey::PageDown
-            | PanelKey::Home
-            | PanelKey::End
-            | PanelKey::Left
-            | PanelKey::Right => return false,
+            PanelKey::Move(_) | PanelKey::Left | PanelKey::Right => return false,
         }
         true
     }

@@ -5,18 +5,8 @@ use crate::session::io::UserCommand;
 /// A key while a panel is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PanelKey {
-    /// One row up.
-    Up,
-    /// One row down.
-    Down,
-    /// Several rows up.
-    PageUp,
-    /// Several rows down.
-    PageDown,
-    /// The first row.
-    Home,
-    /// The last row.
-    End,
+    /// Choose another row.
+    Move(ListMove),
     /// The value before.
     Left,
     /// The value after.
@@ -29,6 +19,23 @@ pub enum PanelKey {
     Backspace,
     /// A character.
     Type(char),
+}
+
+/// A move in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListMove {
+    /// One row up.
+    Up,
+    /// One row down.
+    Down,
+    /// Several rows up.
+    PageUp,
+    /// Several rows down.
+    PageDown,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
 }
 
 /// What a key in a panel leads to.

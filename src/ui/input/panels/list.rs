@@ -1,6 +1,6 @@
 //! Position in the list of a panel.
 
-use crate::ui::input::panels::key::PanelKey;
+use crate::ui::input::panels::key::{ListMove, PanelKey};
 
 /// Rows of a page.
 const PAGE: usize = 8;
@@ -22,20 +22,15 @@ impl ListPosition {
 
     /// Moves within `count` rows. Returns whether the key moves.
     pub fn step(&mut self, key: PanelKey, count: usize) -> bool {
+        let PanelKey::Move(step) = key else { return false };
         let (row, last) = (self.row(count), count.saturating_sub(1));
-        self.0 = match key {
-            PanelKey::Up => row.saturating_sub(1),
-            PanelKey::Down => (row + 1).min(last),
-            PanelKey::PageUp => row.saturating_sub(PAGE),
-            PanelKey::PageDown => (row + PAGE).min(last),
-            PanelKey::Home => 0,
-            PanelKey::End => last,
-            PanelKey::Left
-            | PanelKey::Right
-            | PanelKey::Enter
-            | PanelKey::Esc
-            | PanelKey::Backspace
-            | PanelKey::Type(_) => return false,
+        self.0 = match step {
+            ListMove::Up => row.saturating_sub(1),
+            ListMove::Down => (row + 1).min(last),
+            ListMove::PageUp => row.saturating_sub(PAGE),
+            ListMove::PageDown => (row + PAGE).min(last),
+            ListMove::First => 0,
+            ListMove::Last => last,
         };
         true
     }
@@ -48,15 +43,15 @@ mod tests {
     #[test]
     fn a_position_stays_within_the_rows() {
         let mut list = ListPosition::default();
-        let mut rows = |keys: &[PanelKey], count| {
-            keys.iter().for_each(|key| assert!(list.step(*key, count)));
+        let mut rows = |moves: &[ListMove], count| {
+            moves.iter().for_each(|step| assert!(list.step(PanelKey::Move(*step), count)));
             list.row(count)
         };
-        assert_eq!(rows(&[PanelKey::Down, PanelKey::Down], 3), 2);
-        assert_eq!(rows(&[PanelKey::Down], 3), 2);
+        assert_eq!(rows(&[ListMove::Down, ListMove::Down], 3), 2);
+        assert_eq!(rows(&[ListMove::Down], 3), 2);
         assert_eq!(rows(&[], 1), 0, "the list became shorter");
-        assert_eq!(rows(&[PanelKey::End, PanelKey::Up], 20), 18);
-        assert_eq!(rows(&[PanelKey::PageUp, PanelKey::PageUp, PanelKey::PageUp], 20), 0);
-        assert_eq!(rows(&[PanelKey::Down], 0), 0);
+        assert_eq!(rows(&[ListMove::Last, ListMove::Up], 20), 18);
+        assert_eq!(rows(&[ListMove::PageUp, ListMove::PageUp, ListMove::PageUp], 20), 0);
+        assert_eq!(rows(&[ListMove::Down], 0), 0);
     }
 }

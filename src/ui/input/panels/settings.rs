@@ -125,14 +125,7 @@ impl SettingsPanel {
             PanelKey::Left | PanelKey::Type('-') => self.change(kind, -1, model),
             PanelKey::Right | PanelKey::Type('+' | ' ') => self.change(kind, 1, model),
             PanelKey::Enter => self.enter(kind, model),
-            PanelKey::Up
-            | PanelKey::Down
-            | PanelKey::PageUp
-            | PanelKey::PageDown
-            | PanelKey::Home
-            | PanelKey::End
-            | PanelKey::Backspace
-            | PanelKey::Type(_) => PanelEffect::None,
+            PanelKey::Move(_) | PanelKey::Backspace | PanelKey::Type(_) => PanelEffect::None,
         }
     }
 

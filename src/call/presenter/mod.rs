@@ -1,5 +1,7 @@
 //! Presenter: chooses and runs the screen, plain lines or JSON lines.
 
+mod writers;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -7,35 +9,33 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::call::captions::caption_output::{CaptionOutput, CaptionTarget};
+use crate::call::captions::caption_output::CaptionOutput;
 use crate::call::captions::progress::FileProgress;
 use crate::call::clock::Clock;
 use crate::call::driver::level_meters::LevelMeters;
 use crate::call::kept::continuing;
 use crate::call::local::question_file::{self, QuestionFile};
 use crate::call::local::text_editor;
+use crate::call::presenter::writers::{ModelWriter, PromptingInput, VerbosePlain, with_captions};
 use crate::call::setup::theme;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, columns};
 use crate::captions::chinese::ChineseScript;
-use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::net::endpoint::redaction::Redactor;
 use crate::session::io::message::PastTurn;
-use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
+use crate::session::io::{EndReason, Notice, UserCommand};
 use crate::test_hooks;
 use crate::ui::event_log::WireEvent;
 use crate::ui::model::{CallInfo, Model};
-use crate::ui::output::captions::{CaptionLines, ScriptConverter};
+use crate::ui::output::captions::ScriptConverter;
 use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::{AnswerWriter, NoticeWriter, Verbatim};
 use crate::ui::output::summary;
 use crate::ui::terminal::{Screen, ScreenError, ScreenPane, ScreenSetup, ScreenTimeout};
-use crate::ui::text::language::strings::Strings;
 use crate::ui::text::sanitize::one_line;
-use crate::ui::text::wording;
 
 /// Limit for writing pending lines after a signal.
 const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
@@ -409,35 +409,6 @@ impl Presenter {
     }
 }
 
-/// Adds a writer of captions in a format, if requested. A screen has no console.
-fn with_captions(
-    writer: Box<dyn NoticeWriter>,
-    captions: Option<CaptionOutput>,
-    console: Option<&Console>,
-) -> Box<dyn NoticeWriter> {
-    let Some(CaptionOutput { format, target, release }) = captions else { return writer };
-    match (target, console) {
-        (CaptionTarget::Stdout, Some(console)) => {
-            Box::new(CaptionLines::new(writer, console.data(), CaptionWriter::new(format), release))
-        }
-        (CaptionTarget::Stdout, None) => writer,
-        (CaptionTarget::File(file), _) => {
-            let (format_writer, whole) = (file.writer(format), file.whole);
-            Box::new(CaptionLines::new(writer, file, format_writer, release).resumed_at(whole))
-        }
-    }
-}
-
-/// Updates the model that a screen draws.
-struct ModelWriter(watch::Sender<Model>);
-
-impl NoticeWriter for ModelWriter {
-    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
-        self.0.send_modify(|model| model.apply(at, notice));
-        Ok(())
-    }
-}
-
 /// Starts the thread that writes lines.
 ///
 /// # Errors
@@ -448,46 +419,6 @@ pub(crate) fn start_console(
     status: impl Write + Send + 'static,
 ) -> Result<Console, Error> {
     Console::start(data, Localized::new(status, charset())).map_err(|error| Error::new(Kind::Internal, error))
-}
-
-/// Plain lines with debugging details if requested.
-struct VerbosePlain<F> {
-    plain: F,
-    detail: JsonDetail,
-    strings: &'static Strings,
-}
-
-impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
-    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
-        match (notice, self.detail) {
-            (Notice::Debug(text), JsonDetail::Debug) => {
-                self.plain.notice(at, &Notice::Info(format!("debug: {text}").into()))
-            }
-            (Notice::Delay(report), JsonDetail::Debug) => {
-                let latency = wording::latency(self.strings, &report.last);
-                self.plain.notice(at, &Notice::Info(latency.into()))?;
-                self.plain.notice(at, notice)
-            }
-            (notice, _) => self.plain.notice(at, notice),
-        }
-    }
-}
-
-/// Prompts for the next line when it is the user's turn.
-struct PromptingInput<W> {
-    writer: Box<dyn NoticeWriter>,
-    terminal: W,
-}
-
-impl<W: Write> NoticeWriter for PromptingInput<W> {
-    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
-        self.writer.notice(at, notice)?;
-        if matches!(notice, Notice::Connection(ConnectionState::Live) | Notice::Turn(TurnState::Listening)) {
-            // A failed prompt does not prevent input.
-            let _ = self.terminal.write_all(b"> ").and_then(|()| self.terminal.flush());
-        }
-        Ok(())
-    }
 }
 
 pub(crate) fn screen_error(error: ScreenError) -> Error {
