@@ -101,6 +101,9 @@ fn the_callbacks_touch_no_heap_during_start_underrun_ducking_and_flush() {
         if round % 333 == 0 {
             engine.flush();
         }
+        if round % 500 == 0 {
+            engine.play_test_tone();
+        }
         engine.set_duck(if round % 20 < 10 { Duck::Down } else { Duck::Up });
         engine.step(Duration::from_millis(round as u64 * 5));
         calls += heap_calls(|| {
@@ -116,6 +119,7 @@ fn the_callbacks_touch_no_heap_during_start_underrun_ducking_and_flush() {
     assert!(shared.taken.load(Ordering::Relaxed) > 100_000, "audio was played");
     assert!(shared.underruns.load(Ordering::Relaxed) > 3, "it ran dry");
     assert!(shared.flush_done.load(Ordering::Relaxed) > 3, "it was flushed");
+    assert!(shared.tone_done.load(Ordering::Relaxed) > 3, "test tones were played");
     assert_eq!(calls, 0);
 }
 

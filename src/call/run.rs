@@ -8,7 +8,6 @@ use std::sync::mpsc::Receiver;
 use tokio::sync::mpsc;
 
 use crate::audio::Audio;
-use crate::audio::api::StreamCounters;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::captions::caption_output::CaptionOutput;
 use crate::call::captions::file_feed::{FileFeed, FileFeedOptions};
@@ -18,9 +17,9 @@ use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::connections::event_tap::EventTap;
 use crate::call::connections::wire::Wire;
+use crate::call::driver::CallDriver;
 use crate::call::driver::audio_start::{audio_error, start_audio};
 use crate::call::driver::level_meters::LevelMeters;
-use crate::call::driver::{CallDriver, Consumer};
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::local::question_file::QuestionFile;
 use crate::call::memory::CallMemory;
@@ -269,26 +268,19 @@ impl Call<'_> {
             ConnectionPolicy::Resumable => self.audio_options,
             ConnectionPolicy::Once | ConnectionPolicy::OnDemand { .. } => self.speaker,
         };
+        let session = Session::new(Plan { unix_start: clock.unix_start(), ..self.plan });
+        let wire = Wire { connections: Connections::new(self.target, link), trace, tap, clock };
         let driver = CallDriver {
-            session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
-            piped,
-            wire: Wire { connections: Connections::new(self.target, link), trace, tap, clock },
             openings: u32::from(audio.is_some()),
             audio,
             feed,
-            presenter,
-            commands: commands_rx,
-            clock,
-            counters: StreamCounters::default(),
-            reader: Consumer::default(),
-            memory: self.memory,
+            piped,
             recorder: self.recorder,
             to_open,
-            starting: None,
             stops_answer,
             levels,
-            muted: false,
             other,
+            ..CallDriver::new((session, wire), presenter, commands_rx, self.memory)
         };
         Ok(CallStart::Live(Box::new(driver)))
     }

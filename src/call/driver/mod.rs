@@ -88,6 +88,36 @@ pub(crate) enum Consumer {
 }
 
 impl CallDriver {
+    /// Returns the driver of a conversation in writing that nothing else takes part in.
+    pub(crate) fn new(
+        (session, wire): (Session, Wire),
+        presenter: Presenter,
+        commands: mpsc::Receiver<UserCommand>,
+        memory: CallMemory,
+    ) -> Self {
+        Self {
+            clock: wire.clock,
+            session,
+            wire,
+            audio: None,
+            feed: None,
+            presenter,
+            commands,
+            piped: None,
+            counters: StreamCounters::default(),
+            reader: Consumer::default(),
+            memory,
+            recorder: None,
+            to_open: None,
+            openings: 0,
+            starting: None,
+            stops_answer: None,
+            levels: LevelMeters::default(),
+            muted: false,
+            other: None,
+        }
+    }
+
     /// Runs the session to its end, beginning with `input`, and returns the reason.
     ///
     /// # Errors

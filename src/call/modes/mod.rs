@@ -7,12 +7,10 @@ use std::pin::pin;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::audio::api::StreamCounters;
 use crate::call::clock::Clock;
 use crate::call::connections::Connections;
 use crate::call::connections::wire::Wire;
-use crate::call::driver::level_meters::LevelMeters;
-use crate::call::driver::{CallDriver, Consumer};
+use crate::call::driver::CallDriver;
 use crate::call::kept::recorder::ConversationRecorder;
 use crate::call::modes::session_link::SessionLink;
 use crate::call::presenter::Presenter;
@@ -55,31 +53,18 @@ pub(crate) async fn run(
     let from_call = std::mem::replace(&mut begun.commands_rx, call_commands);
     let (to_text, text_commands) = mpsc::channel(COMMANDS);
     let (call_link, text_link) = SessionLink::pair();
-    let mut written = CallDriver {
-        session: Session::new(Plan { unix_start: clock.unix_start(), ..text.plan }),
-        piped: None,
-        wire: Wire {
-            connections: Connections::closed(call.target.clone()),
-            trace: begun.trace.as_ref().map(SharedTrace::of_text_mode),
-            tap: begun.tap.clone(),
-            clock,
-        },
-        audio: None,
-        openings: 0,
-        feed: None,
-        presenter: Presenter::on_shared_screen(model),
-        commands: text_commands,
+    let session = Session::new(Plan { unix_start: clock.unix_start(), ..text.plan });
+    let wire = Wire {
+        connections: Connections::closed(call.target.clone()),
+        trace: begun.trace.as_ref().map(SharedTrace::of_text_mode),
+        tap: begun.tap.clone(),
         clock,
-        counters: StreamCounters::default(),
-        reader: Consumer::default(),
-        memory: call.memory.clone(),
+    };
+    let presenter = Presenter::on_shared_screen(model);
+    let mut written = CallDriver {
         recorder: text.recorder,
-        to_open: None,
-        starting: None,
-        stops_answer: None,
-        levels: LevelMeters::default(),
-        muted: false,
         other: Some(text_link),
+        ..CallDriver::new((session, wire), presenter, text_commands, call.memory.clone())
     };
     let voice = async {
         Ok::<_, Error>(match call.start(begun, Some(call_link)).await? {
@@ -91,15 +76,15 @@ pub(crate) async fn run(
         let reason = written.drive(Input::Tick).await?;
         Ok::<_, Error>((reason, written.kept()))
     };
-    let relay = relay((from_call, to_call.clone()), (from_text, to_text.clone()));
-    let (mut voice, mut text, mut relay) = (pin!(voice), pin!(text), pin!(relay));
+    let forwarding = forward_commands((from_call, to_call.clone()), (from_text, to_text.clone()));
+    let (mut voice, mut text, mut forwarding) = (pin!(voice), pin!(text), pin!(forwarding));
     let ((reason, driver), (_, kept)) = tokio::select! {
         ended = &mut voice => {
             let ended = ended?;
             end_other(&to_text, &ended.0);
             tokio::select! {
                 text = &mut text => (ended, text?),
-                never = &mut relay => match never {},
+                never = &mut forwarding => match never {},
             }
         }
         ended = &mut text => {
@@ -107,10 +92,10 @@ pub(crate) async fn run(
             end_other(&to_call, &ended.0);
             tokio::select! {
                 voice = &mut voice => (voice?, ended),
-                never = &mut relay => match never {},
+                never = &mut forwarding => match never {},
             }
         }
-        never = &mut relay => match never {},
+        never = &mut forwarding => match never {},
     };
     match driver {
         Some(driver) => driver.finish(reason, kept).await,
@@ -139,8 +124,8 @@ fn end_other(commands: &mpsc::Sender<UserCommand>, reason: &EndReason) {
     }
 }
 
-/// Passes commands of the screen and of signals on; the end of the program concerns both sessions.
-async fn relay(
+/// Forwards commands of the screen and of signals; the end of the program concerns both sessions.
+async fn forward_commands(
     (mut from_call, to_call): (mpsc::Receiver<UserCommand>, mpsc::Sender<UserCommand>),
     (mut from_text, to_text): (mpsc::Receiver<UserCommand>, mpsc::Sender<UserCommand>),
 ) -> Infallible {
