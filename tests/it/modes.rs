@@ -191,3 +191,14 @@ fn a_call_that_lost_its_server_can_be_made_again() {
     let left = terminal.wait(LIMIT).expect_code(0).expect_restored();
     assert!(left.text.contains("Assistant: "), "{}", left.text);
 }
+
+#[test]
+fn the_language_of_the_interface_is_that_of_both_modes() {
+    let terminal = start(call());
+    terminal.send("/ui-lang zh-TW\r");
+    terminal.wait_for_text(LIMIT, "F6 文字");
+    terminal.send(F6);
+    terminal.wait_for_text(LIMIT, "F6 通話");
+    terminal.send(CONTROL_D);
+    terminal.wait(LIMIT).expect_code(0).expect_restored();
+}

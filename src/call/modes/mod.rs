@@ -20,6 +20,7 @@ use crate::call::signals::Signals;
 use crate::call::trace::SharedTrace;
 use crate::error::Error;
 use crate::session::Session;
+use crate::session::io::setting::Preference;
 use crate::session::io::{ConnectionState, EndReason, Input, Limit, UserCommand};
 use crate::session::plan::Plan;
 use crate::ui::model::{CallInfo, Model};
@@ -124,7 +125,8 @@ fn end_other(commands: &mpsc::Sender<UserCommand>, reason: &EndReason) {
     }
 }
 
-/// Forwards commands of the screen and of signals; the end of the program concerns both sessions.
+/// Forwards commands of the screen and of signals; the end of the program and the look of the screen concern both
+/// sessions.
 async fn forward_commands(
     (mut from_call, to_call): (mpsc::Receiver<UserCommand>, mpsc::Sender<UserCommand>),
     (mut from_text, to_text): (mpsc::Receiver<UserCommand>, mpsc::Sender<UserCommand>),
@@ -135,7 +137,11 @@ async fn forward_commands(
             Some(command) = from_text.recv() => (command, &to_text, &to_call),
             else => std::future::pending().await,
         };
-        if let UserCommand::HangUp(_) = &command {
+        let concerns_both = matches!(
+            command,
+            UserCommand::HangUp(_) | UserCommand::Prefer(Preference::Theme | Preference::Language, _)
+        );
+        if concerns_both {
             // A session that does not take it is ending.
             let _ = other.try_send(command.clone());
         }

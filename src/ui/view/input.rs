@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use crate::ui::input::text_area::rows::PartStyle;
-use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::row::{self, RowAlignment, to_u16};
 use crate::ui::view::state::ScreenState;
 
 /// Prefix of the first row.
@@ -52,8 +52,4 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
 /// Returns the columns of a row of the text.
 pub fn room(columns: u16) -> usize {
     usize::from(columns).saturating_sub(MARGIN).max(1)
-}
-
-fn to_u16(number: usize) -> u16 {
-    u16::try_from(number).unwrap_or(u16::MAX)
 }

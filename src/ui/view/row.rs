@@ -46,3 +46,8 @@ pub(super) fn draw_all(frame: &mut Frame, area: Rect, lines: &[Line], align: Row
 pub(super) fn line_width(line: &Line) -> usize {
     line.spans.iter().map(|span| width(&span.content)).sum()
 }
+
+/// Returns a number of rows or columns as the terminal counts them.
+pub(super) fn to_u16(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}

@@ -15,8 +15,8 @@ use ratatui::widgets::Clear;
 
 use crate::markdown::wrap::width;
 use crate::ui::input::panels::Panel;
-use crate::ui::text::wrap::truncate;
-use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::text::wrap::{padded, truncate};
+use crate::ui::view::row::{self, RowAlignment, to_u16};
 use crate::ui::view::state::ScreenState;
 
 /// Fewest rows of a list before fixed rows are left out.
@@ -117,10 +117,6 @@ fn rule(columns: usize, scene: &ScreenState) -> Line<'static> {
     Line::styled("─".repeat(columns), scene.theme.dim)
 }
 
-fn to_u16(number: usize) -> u16 {
-    u16::try_from(number).unwrap_or(u16::MAX)
-}
-
 /// Returns the mark of a row.
 fn mark(is_chosen: bool) -> &'static str {
     MARKS[usize::from(!is_chosen)]
@@ -128,9 +124,7 @@ fn mark(is_chosen: bool) -> &'static str {
 
 /// Returns a text padded or cut to a number of columns.
 fn fitted(text: &str, columns: usize) -> String {
-    let text = truncate(text, columns);
-    let rest = columns.saturating_sub(width(&text));
-    format!("{text}{}", " ".repeat(rest))
+    padded(&truncate(text, columns), columns)
 }
 
 #[cfg(test)]
